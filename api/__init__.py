@@ -1,0 +1,1 @@
+"""What clients speak: VSI, REST, settings, the command line. Contains no call logic."""

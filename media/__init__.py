@@ -1,0 +1,1 @@
+"""Audio: bridges, ports, recording, analysis. Knows PCM; knows nothing of SIP, HTTP or JSON."""
