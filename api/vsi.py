@@ -96,7 +96,7 @@ class Session:
             log.info("VSI client gone: %s", error or type(error).__name__)
         finally:
             unsubscribe()
-            with contextlib.suppress(RuntimeError, OSError, TimeoutError):
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):
                 await asyncio.wait_for(self._socket.close(), WRITE_SECONDS)
 
     async def _serve(self) -> None:

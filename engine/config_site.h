@@ -21,3 +21,8 @@
 
 /* Small UDP messages are the rule on a trunk; the peer's transport decides, never the size of our message. */
 #define PJSIP_DONT_SWITCH_TO_TCP 1
+
+/* G.722 at the scale of spandsp and FFmpeg (15 bits): pjproject's own default, 14, is heard 6 dB louder from them and
+ * quieter by them. A loud peer is clipped; the default would halve its level for the rest of the call instead. */
+#define PJMEDIA_G722_DEFAULT_PCM_SHIFT 1
+#define PJMEDIA_G722_STOP_PCM_SHIFT_ON_CLIPPING 0
