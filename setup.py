@@ -12,7 +12,9 @@ def pkg_config(option: str) -> list[str]:
     command = ["pkg-config", option, "libpjproject"]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
-        raise SystemExit(f"legroom: {result.stderr.strip()}\nlegroom: build pjproject first: `make setup` does all of it")
+        raise SystemExit(
+            f"legroom: {result.stderr.strip()}\nlegroom: build pjproject first: `make setup` does all of it"
+        )
     return shlex.split(result.stdout)
 
 

@@ -38,7 +38,9 @@ def read_wav(path: Path) -> tuple[int, Samples]:
     except (OSError, EOFError, wave.Error) as error:
         raise Invalid(f"{path} cannot be played: {error}") from error
     if samples is None or rate not in {8000, 16000, 24000, 32000, 48000}:
-        raise Invalid(f"{path} must be 16-bit PCM at 8000, 16000, 24000, 32000 or 48000 Hz; it is {8 * width}-bit at {rate} Hz")
+        raise Invalid(
+            f"{path} must be 16-bit PCM at 8000, 16000, 24000, 32000 or 48000 Hz; it is {8 * width}-bit at {rate} Hz"
+        )
     return rate, samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
 
 

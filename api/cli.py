@@ -40,15 +40,19 @@ def parser() -> argparse.ArgumentParser:
     call.add_argument("--record", type=Path, metavar="FILE", help="WAV file to write what is heard to")
     call.add_argument("--codec", default="", help="codec to offer, for example PCMU, PCMA, G722 or opus")
     call.add_argument("--from", dest="from_", default="", metavar="USER", help="user part of the From header")
-    call.add_argument("--header", action="append", default=[], metavar="NAME:VALUE", help="extra header; may be repeated")
-    call.add_argument("--seconds", type=float, default=0, help="hang up after this; default: when the file has been played")
+    call.add_argument(
+        "--header", action="append", default=[], metavar="NAME:VALUE", help="extra header; may be repeated"
+    )
+    call.add_argument(
+        "--seconds", type=float, default=0, help="hang up after this; default: when the file has been played"
+    )
     call.add_argument("--ring-timeout", type=int, default=60, metavar="SECONDS", help="give up unanswered (default 60)")
     call.add_argument("--bind", default="127.0.0.1", metavar="IP", help="local address (default 127.0.0.1)")
 
     doctor = commands.add_parser(
         "doctor",
         help="check the engine, ports and directories",
-        description="Check that pjproject can do what is needed, and that the configured ports and folders can be used.",
+        description="Check that pjproject can do what is needed, and that the configured ports and folders are usable.",
     )
     doctor.add_argument("--settings", action="store_true", help="list every setting with its value and meaning")
     return top

@@ -59,7 +59,9 @@ def _sip(settings: Settings) -> Iterator[Finding]:
     for name, kind in kinds:
         problem = _bind_problem(config.socket_ip, config.port, kind)
         where = f"{config.socket_ip}:{config.port}/{name}"
-        yield Finding(not problem, f"SIP can listen on {where}" if not problem else f"SIP cannot listen on {where}: {problem}")
+        yield Finding(
+            not problem, f"SIP can listen on {where}" if not problem else f"SIP cannot listen on {where}: {problem}"
+        )
 
 
 def _rtp(settings: Settings) -> Iterator[Finding]:
@@ -67,7 +69,9 @@ def _rtp(settings: Settings) -> Iterator[Finding]:
     taken = sum(bool(_bind_problem(settings.sip_listen_ip or settings.sip_bind_ip, port, socket.SOCK_DGRAM)) for port in
                 range(first, last, max((last - first) // 50, 1)))  # fmt: skip
     calls = (last - first) // 2
-    yield Finding(taken < 25, f"RTP ports {first} to {last} are enough for {calls} calls" + (" (some taken)" if taken else ""))
+    yield Finding(
+        taken < 25, f"RTP ports {first} to {last} are enough for {calls} calls" + (" (some taken)" if taken else "")
+    )
 
 
 def _bind_problem(address: str, port: int, kind: socket.SocketKind) -> str:

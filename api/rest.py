@@ -53,7 +53,7 @@ def _handler(core: Core, command: Command) -> Any:
             return Reply(await perform(core, command, payload), instance, command.status)
         except BodyTooLarge:
             return Reply({"error": f"request body is larger than {MAX_BODY} bytes"}, instance, 413)
-        except Exception as error:  # the table in errors.py says what the client is told
+        except Exception as error:  # noqa: BLE001  (the table in errors.py says what the client is told)
             status, text = status_of(error)
             return Reply({"error": text}, instance, status)
 

@@ -13,7 +13,11 @@ from api.table import Body, Command
 from b2bua.events import EVENTS, Event
 
 TITLE = "Legroom"
-ERROR = {"type": "object", "properties": {"instance_id": {"type": "string"}, "error": {"type": "string"}}, "required": ["error"]}
+ERROR = {
+    "type": "object",
+    "properties": {"instance_id": {"type": "string"}, "error": {"type": "string"}},
+    "required": ["error"],
+}
 ENVELOPE: dict[str, Any] = {
     "type": {"type": "string"},
     "timestamp": {"type": "string", "format": "date-time"},

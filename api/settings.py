@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     sip_host: str = Field("legroom", description="Server and User-Agent text")
     sip_auto_ringing: bool = Field(False, description="Send 180 to every INVITE at once")
     sip_delayed_offer: bool = Field(False, description="Accept an INVITE without SDP; otherwise 400 Bad SDP")
-    sip_codecs: Annotated[tuple[str, ...], NoDecode] = Field(("PCMU", "PCMA"), description="Enabled codecs, comma-separated")
+    sip_codecs: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("PCMU", "PCMA"), description="Enabled codecs, comma-separated"
+    )
     sip_max_calls: int = Field(2000, ge=1, le=2000, description="SIP calls at once")
     sip_debug: bool = Field(False, description="Log pjproject at full detail, messages included")
     rtp_port_min: Port = Field(10000, description="First UDP port for RTP")
@@ -120,7 +122,9 @@ class Settings(BaseSettings):
     def core_config(self) -> CoreConfig:
         """What b2bua/ needs. Raises StartError."""
         if self.rtp_port_max - self.rtp_port_min < 2:
-            raise StartError(f"RTP_PORT_MAX {self.rtp_port_max} must be above RTP_PORT_MIN {self.rtp_port_min} by 2 or more")
+            raise StartError(
+                f"RTP_PORT_MAX {self.rtp_port_max} must be above RTP_PORT_MIN {self.rtp_port_min} by 2 or more"
+            )
         bind_ip = own_address() if self.sip_bind_ip == "0.0.0.0" else self.sip_bind_ip  # noqa: S104
         listen_ip = self.sip_listen_ip or self.sip_bind_ip
         return CoreConfig(

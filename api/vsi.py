@@ -146,7 +146,7 @@ class Session:
             return {"type": "error", **echoed, "data": {"code": 400, "message": f"unknown command: {name}"}}
         try:
             data = await perform(self._core, command, frame.get("payload"))
-        except Exception as error:  # the table in errors.py says what the client is told
+        except Exception as error:  # noqa: BLE001  (the table in errors.py says what the client is told)
             code, message = status_of(error)
             return {"type": "error", **echoed, "data": {"code": code, "message": message}}
         return {"type": f"{name}.result", **echoed, "data": data}

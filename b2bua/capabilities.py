@@ -41,7 +41,9 @@ class Capabilities:
             )
         missing = [name for name in NEEDED_CODECS if name.lower() not in {codec.lower() for codec in self.codecs}]
         if missing:
-            found.append(f"pjproject lacks the codecs {', '.join(missing)}: their -dev packages were absent at build time.")
+            found.append(
+                f"pjproject lacks the codecs {', '.join(missing)}: their -dev packages were absent at build time."
+            )
         if not self.tls:
             found.append("pjproject has no TLS: it was built without OpenSSL.")
         if not self.srtp:

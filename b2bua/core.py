@@ -17,6 +17,7 @@ from b2bua.reasons import EndReason
 from b2bua.rooms import Rooms
 from b2bua.sip.config import SipConfig
 from b2bua.sip.engine import SipEngine
+from b2bua.sip.notices import Notice
 from b2bua.tasks import Tasks
 from media import wav
 from media.mixer import RATES, Mixers
@@ -44,13 +45,16 @@ class Core:
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.bus = EventBus(config.instance_id)
-        self.engine = SipEngine(config.sip, lambda notice: self.legs.on_notice(notice))
+        self.engine = SipEngine(config.sip, self._on_notice)
         self.mixers = Mixers()
         self.recorder = Recorder()
         self.tasks = Tasks()
         self.legs = Legs(self.engine, self.bus, self.mixers, self.tasks)
         self.rooms = Rooms(self.legs, self.bus, self.mixers, self.recorder, self.tasks, config.recording_dir)
         self.rooms.default_rate = config.default_sample_rate
+
+    def _on_notice(self, notice: Notice) -> None:
+        self.legs.on_notice(notice)
 
     def dial(self, request: OutboundCall) -> Leg:
         """Place a call, and let it join `request.room_id` when it has media. Raises Invalid."""

@@ -62,7 +62,9 @@ def parse_uri(text: str) -> SipUri:
     found = _URI.fullmatch(text.strip())
     port = int(found["port"]) if found is not None and found["port"] else None
     if found is None or (port is not None and not 0 < port < 65536):
-        raise Invalid(f'not a SIP URI: "{text}"; expected something like sip:alice@example.com or sip:+15551234567@10.0.0.1:5060')
+        raise Invalid(
+            f'not a SIP URI: "{text}"; expected something like sip:alice@example.com or sip:+15551234567@10.0.0.1:5060'
+        )
     return SipUri(found["scheme"].lower(), found["user"] or "", found["host"], port, found["parameters"])
 
 
@@ -138,7 +140,7 @@ async def dial_request(call: OutboundCall, uri: SipUri, config: SipConfig) -> Di
     return Dial(
         uri=str(uri),
         target=await resolve(uri),
-        from_uri=identity,
+        from_uri=f"<{identity}>" if identity else "",
         codecs=check_codecs(call.codecs) or config.codecs,
         headers=headers,
     )

@@ -1,12 +1,12 @@
 """Why an operation is refused. The edge maps each class to one status code (api/errors.py).
 
-    LegroomError
-    ├── Invalid            the request cannot be right, whatever the state
-    ├── NotFound           it names something that is not there
-    ├── Conflict           right in itself, but not in this state
-    ├── NotImplementedYet  the contract has it, this version does not
-    ├── Failed             it was tried and did not work
-    └── StartError         the server cannot start
+LegroomError
+├── Invalid            the request cannot be right, whatever the state
+├── NotFound           it names something that is not there
+├── Conflict           right in itself, but not in this state
+├── NotImplementedYet  the contract has it, this version does not
+├── Failed             it was tried and did not work
+└── StartError         the server cannot start
 """
 
 from __future__ import annotations

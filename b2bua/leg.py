@@ -15,8 +15,8 @@ from b2bua.events import OfferedCodec
 from b2bua.ids import LegId, RoomId
 from b2bua.leg_state import LegInput, LegState, next_state
 from b2bua.sip.notices import CallNumber
-from media.mixer import Mixer, PortName, mixer_rate
 from media._bridge import StreamPort
+from media.mixer import Mixer, PortName, mixer_rate
 
 log = logging.getLogger(__name__)
 

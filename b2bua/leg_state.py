@@ -1,7 +1,7 @@
 """A leg's states, and the table of what moves it from one to another.
 
-    ringing ── early media ──> early_media ── answered ──> connected <── hold / unhold ──> held
-    any of them ── ended ──> hung_up
+ringing ── early media ──> early_media ── answered ──> connected <── hold / unhold ──> held
+any of them ── ended ──> hung_up
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TRANSITIONS: dict[tuple[LegState, LegInput], LegState] = {
     (LegState.CONNECTED, LegInput.ENDED): LegState.HUNG_UP,
     (LegState.HELD, LegInput.ENDED): LegState.HUNG_UP,
 }
-"""Every pair that moves a leg. All others leave it where it is: late, repeated and out-of-order inputs change nothing."""
+"""Every pair that moves a leg. All others leave it where it is: late and repeated inputs change nothing."""
 
 
 def next_state(state: LegState, happened: LegInput) -> LegState | None:

@@ -1,7 +1,7 @@
 """All legs: what clients do to them, and what SIP reports of them.
 
-One path creates a leg's audio, one ends it, whoever caused it: `_on_ended` follows from a BYE, a failure, a deletion and a
-shutdown alike. A leg that is deleted leaves the registry at once and is published as disconnected when SIP is done.
+One path ends every leg, whoever caused it: `_over` follows a BYE, a failure, a deletion and a shutdown alike. A leg
+that is deleted leaves the registry at once and is published as disconnected when SIP is done.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Legs:
         self.end(leg, EndReason(reason) if reason and unanswered else EndReason.API_HANGUP)
 
     def end(self, leg: Leg, reason: EndReason) -> None:
-        """End a leg for a reason of ours. It is gone from the registry when this returns; a second call does nothing."""
+        """End a leg for a reason of ours: gone from the registry at once, published when SIP is done."""
         if leg.end_reason is not None or leg.state is LegState.HUNG_UP:
             return
         leg.end_reason = reason

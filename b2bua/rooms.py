@@ -1,4 +1,4 @@
-"""All rooms: creation, joining, moving, leaving, deletion, and the recording of a room's mix (vsi-behaviour section 3)."""
+"""All rooms: creation, joining, moving, leaving, deletion, and recording of the mix (vsi-behaviour section 3)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Build pjproject and its pjsua2 module once per machine, and print the prefix they are installed under.
 
-    python engine/build.py            build what is missing, print the prefix
-    python engine/build.py --install  also make `import pjsua2` work in this environment
+    python -m engine.build            build what is missing, print the prefix
+    python -m engine.build --install  also make `import pjsua2` work in this environment
 
 The source is Debian's: the `asterisk` source package carries pjproject whole (see `source.py`). Environment:
 
@@ -30,11 +30,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.source import EngineError, Source, find_source, say
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from source import EngineError, Source, find_source, say  # noqa: E402  (needs the path above)
-
 CONFIGURE = [
     "--enable-shared",
     "--enable-epoll",
@@ -130,7 +128,11 @@ def build(source: Source, prefix: Path) -> None:
     run_step("finding dependencies", ["make", "dep"], tree, log)
     run_step("compiling pjproject", ["make", jobs], tree, log)
     run_step("installing pjproject", ["make", "install"], tree, log)
-    module_env = {"CFLAGS": WRAPPER_CFLAGS, "LDFLAGS": rpath, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    module_env = {
+        "CFLAGS": WRAPPER_CFLAGS,
+        "LDFLAGS": rpath,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     run_step("compiling the pjsua2 module", ["make", "wheel"], tree / "pjsip-apps/src/swig/python", log, module_env)
     wheel = next((tree / "pjsip-apps/src/swig/python/dist").glob("pjsua2-*.whl"))
     shutil.copytree(wheel.parent, prefix / "wheel")
@@ -147,7 +149,9 @@ def existing_prefix() -> Path | None:
         return None
     prefix = Path(named).resolve()
     if not (prefix / "lib/pkgconfig/libpjproject.pc").exists():
-        raise EngineError(f"PJPROJECT_PREFIX={named} has no lib/pkgconfig/libpjproject.pc: install pjproject there first")
+        raise EngineError(
+            f"PJPROJECT_PREFIX={named} has no lib/pkgconfig/libpjproject.pc: install pjproject there first"
+        )
     if not module_of(prefix):
         raise EngineError(
             f"PJPROJECT_PREFIX={named} has no pjsua2 module: put its wheel in {prefix}/wheel, "
@@ -173,7 +177,17 @@ def install_module(prefix: Path) -> None:
     if module.is_dir():
         (packages / "pjsua2-prefix.pth").write_text(f"{module}\n")
         return
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", "--no-index", str(module)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--force-reinstall",
+        "--no-index",
+        str(module),
+    ]
     if subprocess.run(command).returncode != 0:
         raise EngineError(f"pip could not install {module}")
 

@@ -102,7 +102,9 @@ def debian_mirror() -> str:
         label, _, uri = line.partition("\t")
         if label == "Debian":
             return uri
-    raise EngineError("apt names no Debian mirror (run `apt-get update`, or set PJPROJECT_SRC to a pjproject source tree)")
+    raise EngineError(
+        "apt names no Debian mirror (run `apt-get update`, or set PJPROJECT_SRC to a pjproject source tree)"
+    )
 
 
 def fetch_from_debian(store: Path) -> None:

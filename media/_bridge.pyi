@@ -108,7 +108,7 @@ class Bridge:
 
 @final
 class Waker:
-    """Ends the wait in Endpoint.libHandleEvents(). Made and closed on the SIP thread, between libInit and libDestroy."""
+    """Ends the wait in Endpoint.libHandleEvents(). Made and closed on the SIP thread, after libInit."""
 
     def __init__(self) -> None: ...
     def wake(self) -> None:
@@ -117,7 +117,7 @@ class Waker:
     def close(self) -> None: ...
 
 def take_stream_port(param: int) -> StreamPort:
-    """Inside Call.onStreamCreated(prm): take the stream's port, `param` being int(prm.this). pjsua gets a silent one."""
+    """Inside Call.onStreamCreated(prm): take the stream's port; `param` is int(prm.this). pjsua gets a silent one."""
 
 def register_thread() -> None:
     """Make the calling thread known to pjlib. The SIP thread does this before Endpoint.libCreate()."""

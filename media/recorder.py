@@ -107,5 +107,5 @@ class Recorder:
         for tap, done in finishing:
             try:
                 done.set_result(tap.finish())
-            except Exception as error:  # whoever waits for the file gets it
+            except Exception as error:  # noqa: BLE001  (whoever waits for the file gets it)
                 done.set_exception(error)

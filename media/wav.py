@@ -30,7 +30,19 @@ def header(rate: int, channels: int, data_bytes: int) -> bytes:
     size = min(data_bytes, _MOST_DATA)
     frame = 2 * channels
     return _HEADER.pack(
-        b"RIFF", size + HEADER_BYTES - 8, b"WAVE", b"fmt ", 16, _PCM, channels, rate, rate * frame, frame, 16, b"data", size
+        b"RIFF",
+        size + HEADER_BYTES - 8,
+        b"WAVE",
+        b"fmt ",
+        16,
+        _PCM,
+        channels,
+        rate,
+        rate * frame,
+        frame,
+        16,
+        b"data",
+        size,
     )
 
 

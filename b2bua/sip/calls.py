@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pjsua2 as pj
 
@@ -36,7 +36,7 @@ def callback(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[
         except Exception:  # the call goes on, or its peer or a timer ends it
             log.exception("a SIP callback failed")
 
-    return guarded
+    return cast("Callable[Concatenate[S, P], None]", guarded)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class SipConfig:
     """Addresses are IPv4 literals; ports 0 mean any free one."""
@@ -42,5 +41,3 @@ class SipConfig:
     @property
     def socket_ip(self) -> str:
         return self.listen_ip or self.bind_ip
-
-

@@ -110,7 +110,9 @@ class PjEndpoint:
                 self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, transport)
         except pj.Error as error:
             where = f"{address}:{self.config.port}"
-            raise StartError(f"SIP cannot listen on {where}: {error.reason}. Check SIP_LISTEN_IP and SIP_PORT.") from error
+            raise StartError(
+                f"SIP cannot listen on {where}: {error.reason}. Check SIP_LISTEN_IP and SIP_PORT."
+            ) from error
 
     def _open_account(self) -> None:
         config = pj.AccountConfig()

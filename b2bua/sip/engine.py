@@ -115,7 +115,7 @@ class SipEngine:
         try:
             self._endpoint.open()
             self._waker = _bridge.Waker()
-        except Exception as error:  # start() raises it
+        except Exception as error:  # noqa: BLE001  (start() raises it)
             self._endpoint.close()
             self._settle(started, None, error)
             return
@@ -142,7 +142,7 @@ class SipEngine:
             self._settle(result, operation(), None)
         except pj.Error as error:
             self._settle(result, None, Failed(error.reason or error.title))
-        except Exception as error:  # the caller gets it; the SIP thread lives on
+        except Exception as error:  # noqa: BLE001  (the caller gets it; the SIP thread lives on)
             self._settle(result, None, error)
 
     def _shut_down(self) -> None:

@@ -13,12 +13,12 @@
 namespace legroom {
 
 struct TickStatistics {
-  uint64_t count;      // ticks since the start
-  uint64_t late;       // ticks that began more than kLateUs after their time
-  uint64_t jumps;      // times that the schedule had to be started anew
-  uint64_t worst_us;   // the worst lateness
-  uint64_t busy_us;    // time spent mixing, all ticks together
-  uint64_t longest_us; // the longest tick
+  uint64_t count;       // ticks since the start
+  uint64_t late;        // ticks that began more than kLateUs after their time
+  uint64_t jumps;       // times that the schedule had to be started anew
+  uint64_t worst_us;    // the worst lateness
+  uint64_t busy_us;     // time spent mixing, all ticks together
+  uint64_t longest_us;  // the longest tick
 };
 
 // Mono, 20 ms a tick. Changes take effect at the next tick, in the order they were asked for. Any thread may ask.

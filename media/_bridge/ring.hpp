@@ -16,9 +16,7 @@ class Ring {
   size_t capacity() const { return samples_.size(); }
 
   // Samples that can be taken. Exact for the consumer, a lower bound for others.
-  size_t readable() const {
-    return written_.load(std::memory_order_acquire) - taken_.load(std::memory_order_relaxed);
-  }
+  size_t readable() const { return written_.load(std::memory_order_acquire) - taken_.load(std::memory_order_relaxed); }
 
   // Samples that can be put. Exact for the producer, a lower bound for others.
   size_t writable() const {

@@ -54,5 +54,9 @@ async def nothing_left(server: Server, descriptors: int) -> None:
         assert await client.command("list_legs") == []
     mixers = 3
     await eventually(
-        lambda: "" if server.descriptors() <= descriptors + mixers else f"{server.descriptors()} descriptors, began with {descriptors}"
+        lambda: (
+            ""
+            if server.descriptors() <= descriptors + mixers
+            else f"{server.descriptors()} descriptors, began with {descriptors}"
+        )
     )

@@ -26,7 +26,9 @@ async def join(server: Server, vsi: Vsi, caller: SipPeer, callee: SipPeer, room:
     reply = await vsi.command("add_leg_to_room", room_id=room, leg_id=ringing["leg_id"])
     assert reply["status"] == "adding"
     assert (await calling).status == 200
-    outbound = await vsi.command("create_leg", type="sip", to=callee.uri, room_id=room, codecs=[callee.media.codec.name])
+    outbound = await vsi.command(
+        "create_leg", type="sip", to=callee.uri, room_id=room, codecs=[callee.media.codec.name]
+    )
     await callee.next_invite()
     callee.answer()
     await vsi.event("leg.joined_room", leg_id=ringing["leg_id"])

@@ -80,6 +80,7 @@ class AvCodec:
         self.rate = rate
         self._encoder: Any = av.CodecContext.create(library, "w")
         self._decoder: Any = av.CodecContext.create(decoder or library, "r")
+        context: Any
         for context in (self._encoder, self._decoder):
             context.sample_rate = rate
             context.layout = "mono"
@@ -157,7 +158,7 @@ class RtpPort(asyncio.DatagramProtocol):
         return int(self._transport.get_extra_info("sockname")[1])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         _, kind, sequence = struct.unpack_from("!BBH", data)

@@ -29,7 +29,9 @@ class Message:
     def parse(cls, data: bytes) -> Message:
         head, _, body = data.decode().partition("\r\n\r\n")
         lines = head.split("\r\n")
-        pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
+        pairs = [
+            (name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])
+        ]
         return cls(lines[0], pairs, body)
 
     def get(self, name: str) -> str:
@@ -122,14 +124,14 @@ class SipPeer(asyncio.DatagramProtocol):
         return f"sip:peer@127.0.0.1:{self.port}"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         message = Message.parse(data)
         if message.status:
             self.responses.put_nowait(message)
         elif message.method == "BYE":
-            self._respond(message, address, 200, "OK")
+            self.respond(message, address, 200, "OK")
             self.ended.set()
         elif message.method != "ACK":
             self.requests.put_nowait((message, address))
@@ -153,7 +155,9 @@ class SipPeer(asyncio.DatagramProtocol):
         self._invite_branch = self._request("INVITE", 1, call, session(self.media.codec, self.media.port), headers)
 
     async def final_response(self) -> Message:
-        while (response := await asyncio.wait_for(self.responses.get(), 10)).status < 200 or response.method != "INVITE":
+        while (
+            response := await asyncio.wait_for(self.responses.get(), 10)
+        ).status < 200 or response.method != "INVITE":
             pass
         call = self.dialog
         assert call is not None
@@ -180,7 +184,7 @@ class SipPeer(asyncio.DatagramProtocol):
             message, address = await asyncio.wait_for(self.requests.get(), 10)
             if message.method == "INVITE":
                 self.invite, self._invite_address = message, address
-                self._respond(message, address, 100, "Trying")
+                self.respond(message, address, 100, "Trying")
                 return message
 
     def answer(self, status: int = 200, reason: str = "OK", body: bool = True) -> None:
@@ -194,7 +198,7 @@ class SipPeer(asyncio.DatagramProtocol):
         codec.payload_type = offered_payload_type(invite.body, codec.name, codec.payload_type)
         event = offered_payload_type(invite.body, "telephone-event", 101)
         sdp = session(codec, self.media.port, event) if body and status < 300 else ""
-        self._respond(invite, self._invite_address, status, reason, to=local, body=sdp)
+        self.respond(invite, self._invite_address, status, reason, to=local, body=sdp)
         if status == 200:
             self.dialog = Dialog(
                 call_id=invite.get("call-id"),
@@ -256,7 +260,7 @@ class SipPeer(asyncio.DatagramProtocol):
         self.send_raw(("\r\n".join(lines) + "\r\n\r\n" + body).encode(), int(port.group(1)) if port else 5060)
         return branch
 
-    def _respond(
+    def respond(
         self, request: Message, address: tuple[str, int], status: int, reason: str, *, to: str = "", body: str = ""
     ) -> None:
         lines = [
