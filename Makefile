@@ -14,7 +14,7 @@ test-asan: setup-test
 	scripts/test-asan
 
 bench: setup-test
-	$(BIN)/python bench/rooms.py
+	$(BIN)/python -m bench.rooms
 
 lint: setup-test
 	$(BIN)/ruff format --check .

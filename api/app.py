@@ -25,18 +25,18 @@ def application(core: Core, event_buffer: int) -> Starlette:
     async def serve_vsi(socket: WebSocket) -> None:
         await vsi.serve(core, socket, event_buffer)
 
+    async def health(_: Request) -> Response:
+        mixers = {str(mixer.rate): mixer.bridge.statistics() for mixer in core.mixers.all()}
+        return JSONResponse({"status": "ok", "version": VERSION, "mixers": mixers})
+
     doors: list[BaseRoute] = [
         *rest.routes(core),
         WebSocketRoute("/v1/vsi", serve_vsi),
         *_document("openapi", schema.openapi(VERSION)),
         *_document("asyncapi", schema.asyncapi(VERSION)),
-        Route("/health", _health),
+        Route("/health", health),
     ]
     return Starlette(routes=doors, middleware=[Middleware(rest.Cors)])
-
-
-async def _health(_: Request) -> Response:
-    return JSONResponse({"status": "ok", "version": VERSION})
 
 
 def _document(name: str, document: dict[str, Any]) -> list[Route]:
