@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import socket
 import tempfile
 import uuid
@@ -145,9 +146,20 @@ class Settings(BaseSettings):
                 auto_ringing=self.sip_auto_ringing,
                 delayed_offer=self.sip_delayed_offer,
                 max_calls=self.sip_max_calls,
+                nameservers=system_nameservers(),
                 log_level=5 if self.sip_debug else 2,
             ),
         )
+
+
+def system_nameservers(path: Path = Path("/etc/resolv.conf")) -> tuple[str, ...]:
+    """The IPv4 name servers that this machine uses."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return ()
+    named = [line.split()[1] for line in lines if line.startswith("nameserver") and len(line.split()) > 1]
+    return tuple(address for address in named if re.fullmatch(r"\d+(\.\d+){3}", address))
 
 
 def own_address() -> str:

@@ -71,7 +71,7 @@ class Load(asyncio.DatagramProtocol):
         return load
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._transport = cast("asyncio.DatagramTransport", transport)
         self._port = int(transport.get_extra_info("sockname")[1])
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:

@@ -179,11 +179,15 @@ async def yardstick(rate: int, legs: int, seconds: float) -> Row:
 
 def show(rows: list[Row]) -> None:
     names = [field.name for field in dataclasses.fields(Row)]
-    cells = [names] + [["-" if getattr(row, name) is None else str(getattr(row, name)) for name in names] for row in rows]
+    cells = [names] + [
+        ["-" if getattr(row, name) is None else str(getattr(row, name)) for name in names] for row in rows
+    ]
     for column in range(len(names)):
         print("  ".join(row[column].rjust(24 if index == 0 else 10) for index, row in enumerate(cells)))
     for ours in (row for row in rows if row.server == "legroom"):
-        for theirs in (row for row in rows if row.server == "pjsua" and row.rate == ours.rate and row.legs == ours.legs):
+        for theirs in (
+            row for row in rows if row.server == "pjsua" and row.rate == ours.rate and row.legs == ours.legs
+        ):
             ratio = ours.cpu_per_leg_percent / theirs.cpu_per_leg_percent
             print(f"{ours.legs} legs at {ours.rate} Hz: {ratio:.2f} times the yardstick's CPU")
 

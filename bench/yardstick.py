@@ -1,6 +1,6 @@
 """The yardstick: a bare pjsua conference bridge that answers calls and pairs them, with the same build and settings.
 
-    python bench/yardstick.py RATE      prints `ready: <sip port>`, then serves until it is killed
+python bench/yardstick.py RATE      prints `ready: <sip port>`, then serves until it is killed
 """
 
 from __future__ import annotations

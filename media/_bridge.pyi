@@ -119,6 +119,9 @@ class Waker:
 def take_stream_port(param: int) -> StreamPort:
     """Inside Call.onStreamCreated(prm): take the stream's port; `param` is int(prm.this). pjsua gets a silent one."""
 
+def answer_unhandled_requests() -> None:
+    """Answer 481 or 405 to requests that pjsua would drop (RFC 3261 sections 8.2.1 and 12.2.2). Once, after libInit."""
+
 def register_thread() -> None:
     """Make the calling thread known to pjlib. The SIP thread does this before Endpoint.libCreate()."""
 

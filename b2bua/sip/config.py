@@ -27,6 +27,8 @@ class SipConfig:
     delayed_offer: bool = False
     """Accept an INVITE without SDP and answer it with an offer (RFC 3261 section 13.3.1.4)."""
     max_calls: int = 2000
+    nameservers: tuple[str, ...] = ()
+    """DNS servers for the names in peers' Contact and Route headers."""
     log_level: int = 2
     """pjproject's own: 1 errors, 2 warnings, 3 information, 4 and 5 debugging."""
 

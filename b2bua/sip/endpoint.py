@@ -51,6 +51,7 @@ class PjEndpoint:
             self._endpoint.libCreate()
             self._endpoint.libInit(self._endpoint_config())
             _bridge.capture_log(self.config.log_level)
+            _bridge.answer_unhandled_requests()
             self._endpoint.audDevManager().setNoDev()
             self._enable_codecs()
             self._open_transports()
@@ -82,6 +83,9 @@ class PjEndpoint:
         config.uaConfig.threadCnt = 0  # this thread polls, so every callback runs here
         config.uaConfig.mainThreadOnly = True
         config.uaConfig.userAgent = self.config.user_agent
+        # With these pjsip looks names up without blocking; it has no other way to.
+        for server in self.config.nameservers:
+            config.uaConfig.nameserver.append(server)
         config.medConfig.threadCnt = 1  # RTP in C
         config.medConfig.hasIoqueue = True
         config.medConfig.noVad = True  # else silence would not be sent

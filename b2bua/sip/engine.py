@@ -21,7 +21,7 @@ from b2bua.errors import Conflict, Failed
 from b2bua.sip.calls import Dial, PjCall
 from b2bua.sip.config import SipConfig
 from b2bua.sip.endpoint import PjEndpoint, drain_log
-from b2bua.sip.message import parse_invite
+from b2bua.sip.message import Invite, parse_invite
 from b2bua.sip.notices import CallNumber, Invited, Notice
 from media import _bridge
 
@@ -31,6 +31,7 @@ POLL_MS = 200
 """Longest wait for network events. Commands end it at once, so this only bounds how stale the log gets."""
 
 BAD_SDP = (400, "Bad SDP")
+BAD_LENGTH = (400, "Body shorter than Content-Length")
 NOT_ACCEPTABLE = (488, "Not Acceptable Here")
 
 T = TypeVar("T")
@@ -212,7 +213,7 @@ class SipEngine:
         invite = parse_invite(text)
         call = PjCall(account, number, self._post, self.config.codecs, pj_id)
         self._calls[number] = call
-        refusal = self._refusal(invite.has_offer, {codec.name for codec in invite.offered})
+        refusal = self._refusal(invite)
         if refusal is not None:
             call.ended = True  # nobody has heard of it, so nobody hears of its end
             call.respond(*refusal)
@@ -221,9 +222,13 @@ class SipEngine:
         if self.config.auto_ringing:
             call.respond(180)
 
-    def _refusal(self, has_offer: bool, offered: set[str]) -> tuple[int, str] | None:
-        if not has_offer:
+    def _refusal(self, invite: Invite) -> tuple[int, str] | None:
+        """The final response to an INVITE that cannot become a call, or None."""
+        if not invite.is_whole:
+            return BAD_LENGTH
+        if not invite.has_offer:
             return None if self.config.delayed_offer else BAD_SDP
-        if offered and offered.isdisjoint(self.config.codecs):
+        offered = {codec.name for codec in invite.offered}
+        if not invite.has_addresses or (offered and offered.isdisjoint(self.config.codecs)):
             return NOT_ACCEPTABLE
         return None

@@ -9,9 +9,17 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from b2bua.sip.sdp import Codec, audio_codecs
+from b2bua.sip.sdp import Codec, audio_codecs, has_literal_addresses
 
-COMPACT_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "c": "content-type", "v": "via"}
+COMPACT_NAMES = {
+    "f": "from",
+    "t": "to",
+    "i": "call-id",
+    "m": "contact",
+    "c": "content-type",
+    "v": "via",
+    "l": "content-length",
+}
 """Compact header forms (RFC 3261 section 7.3.3), those that are looked up here."""
 
 CUSTOM_PREFIXES = ("x-", "p-")
@@ -32,6 +40,10 @@ class Invite:
     """X- and P- headers as received, first value each, secrets left out."""
     app_id: str | None
     has_offer: bool
+    is_whole: bool
+    """The body is as long as Content-Length says, or longer (RFC 3261 section 18.3)."""
+    has_addresses: bool
+    """Its media addresses are IP addresses, not names."""
     offered: list[Codec]
 
 
@@ -47,6 +59,8 @@ def parse_invite(text: str) -> Invite:
         custom_headers=_custom(headers),
         app_id=controls.get("app_id") or None,
         has_offer=bool(body.strip()),
+        is_whole=_content_length(first) <= len(text.partition("\r\n\r\n")[2].encode()),
+        has_addresses=has_literal_addresses(body),
         offered=audio_codecs(body),
     )
 
@@ -74,6 +88,11 @@ def uri_user(value: str) -> str:
         return number if uri.strip().lstrip("<").lower().startswith("tel:") else ""
     user, _, _password = found.group("user").partition(":")
     return unquote(user)
+
+
+def _content_length(headers: dict[str, str]) -> int:
+    value = headers.get("content-length", "")
+    return int(value) if value.isdigit() else 0
 
 
 def _custom(headers: list[tuple[str, str]]) -> dict[str, str]:

@@ -5,6 +5,7 @@ Pure functions. pjmedia negotiates; these choose which codecs it may negotiate w
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,20 @@ def audio_codecs(sdp: str) -> list[Codec]:
         return []
     helpers = {_TELEPHONE_EVENT, "cn", "red"}
     return [codec for codec in _payloads(section) if codec.name.lower() not in helpers]
+
+
+def has_literal_addresses(sdp: str) -> bool:
+    """Whether every connection address is an IP address. A name would be looked up, blocking, when media starts."""
+    connections = [line.split() for line in sdp.splitlines() if line.startswith("c=")]
+    return all(len(parts) == 3 and _is_address(parts[2].partition("/")[0]) for parts in connections)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def keep_codecs(sdp: str, names: Sequence[str]) -> str:

@@ -79,6 +79,7 @@ void bind_pjsua(py::module_& module) {
       .def("wake", &Waker::wake, WithoutGil())
       .def("close", &Waker::close, WithoutGil());
   module.def("take_stream_port", &take_stream_port, py::arg("param"), WithoutGil());
+  module.def("answer_unhandled_requests", &answer_unhandled_requests, WithoutGil());
   module.def("register_thread", &register_thread);
   module.def("capture_log", [](int level) { Log::instance().capture(level); }, py::arg("level"));
   module.def("drain_log", [] { return Log::instance().drain(); });

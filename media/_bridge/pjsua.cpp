@@ -23,6 +23,40 @@ std::shared_ptr<StreamPort> take_stream_port(uintptr_t param) {
   return stream;
 }
 
+namespace {
+
+pj_bool_t on_unhandled_request(pjsip_rx_data* rdata) {
+  const pjsip_method& method = rdata->msg_info.msg->line.req.method;
+  if (method.id == PJSIP_ACK_METHOD) return PJ_TRUE;  // never answered
+  const bool in_dialog = rdata->msg_info.to != nullptr && rdata->msg_info.to->tag.slen > 0;
+  if (in_dialog || method.id == PJSIP_CANCEL_METHOD) {
+    pjsip_endpt_respond_stateless(pjsua_get_pjsip_endpt(), rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST, nullptr, nullptr,
+                                  nullptr);
+    return PJ_TRUE;
+  }
+  pjsip_hdr headers;
+  pj_list_init(&headers);
+  const pjsip_hdr* allow = pjsip_endpt_get_capability(pjsua_get_pjsip_endpt(), PJSIP_H_ALLOW, nullptr);
+  if (allow != nullptr) pj_list_push_back(&headers, pjsip_hdr_clone(rdata->tp_info.pool, allow));
+  pjsip_endpt_respond_stateless(pjsua_get_pjsip_endpt(), rdata, PJSIP_SC_METHOD_NOT_ALLOWED, nullptr, &headers,
+                                nullptr);
+  return PJ_TRUE;
+}
+
+}  // namespace
+
+void answer_unhandled_requests() {
+  register_thread();
+  static char name[] = "mod-legroom-unhandled";
+  static pjsip_module module;
+  pj_bzero(&module, sizeof module);
+  module.name = pj_str(name);
+  module.id = -1;
+  module.priority = PJSIP_MOD_PRIORITY_APPLICATION + 99;  // after everything else
+  module.on_rx_request = &on_unhandled_request;
+  check(pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &module), "register SIP module");
+}
+
 Waker::Waker() {
   register_thread();
   int ends[2];

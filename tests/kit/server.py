@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import signal
 import sys
@@ -134,6 +135,12 @@ class Server:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
 
+def rtp_range() -> tuple[int, int]:
+    """A range of 200 ports, most likely nobody else's."""
+    first = random.randrange(10000, 32000, 200)
+    return first, first + 200
+
+
 async def start(folder: Path, program: list[str] | None = None, **environment: str) -> Server:
     """Start a server on ports of its own choice; returns when it is ready."""
     defaults = {
@@ -142,6 +149,8 @@ async def start(folder: Path, program: list[str] | None = None, **environment: s
         "RECORDING_DIR": str(folder / "recordings"),
         "SIP_CODECS": "PCMU,PCMA,G722,opus",
         "INSTANCE_ID": "test",
+        # Ranges of their own keep servers that run side by side from trying each other's ports.
+        **dict(zip(("RTP_PORT_MIN", "RTP_PORT_MAX"), map(str, rtp_range()), strict=True)),
     }
     process = await asyncio.create_subprocess_exec(
         *(program or [sys.executable, "-m", "api.cli", "serve"]),

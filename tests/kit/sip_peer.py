@@ -155,12 +155,14 @@ class SipPeer(asyncio.DatagramProtocol):
         self._invite_branch = self._request("INVITE", 1, call, session(self.media.codec, self.media.port), headers)
 
     async def final_response(self) -> Message:
-        while (
-            response := await asyncio.wait_for(self.responses.get(), 10)
-        ).status < 200 or response.method != "INVITE":
-            pass
+        """Wait for the final response to this dialog's INVITE and acknowledge it."""
+        assert self.dialog is not None
+        while True:
+            response = await asyncio.wait_for(self.responses.get(), 10)
+            mine = response.get("call-id") == self.dialog.call_id
+            if mine and response.method == "INVITE" and response.status >= 200:
+                break
         call = self.dialog
-        assert call is not None
         call.remote = response.get("to")
         if response.status == 200:
             contact = re.search(r"<([^>]+)>", response.get("contact"))

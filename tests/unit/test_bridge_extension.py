@@ -1,8 +1,9 @@
-"""media._bridge: bridges, ring ports, and what becomes of both when they come and go."""
+"""media._bridge: bridges, and the ports that come and go in them."""
 
 from __future__ import annotations
 
 import gc
+import itertools
 import subprocess
 import sys
 import time
@@ -10,13 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from resource import getpagesize
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
-from media._bridge import DRAIN, FRAME_MS, Bridge, PjError, Port, RingPort
+from media._bridge import DRAIN, FRAME_MS, Bridge, PjError, RingPort
 from tests.kit.signal import level, tone
-from tests.kit.waiting import eventually
 from tests.unit.audio import SILENT_DB, heard, next_ticks, wait_ticks
 
 RATE = 8000
@@ -128,7 +126,7 @@ def test_a_thousand_ports_come_and_go_without_a_trace() -> None:
     resident = []
     for _ in range(3):
         slots = [bridge.add(RingPort(RATE, read_ms=100, write_ms=100)) for _ in range(1000)]
-        for source, sink in zip(slots, slots[1:], strict=False):
+        for source, sink in itertools.pairwise(slots):
             bridge.connect(source, DRAIN)
             bridge.connect(source, sink)
         assert bridge.ports == 1000
@@ -136,7 +134,7 @@ def test_a_thousand_ports_come_and_go_without_a_trace() -> None:
         for slot in slots:
             bridge.remove(slot)
         assert bridge.ports == 0
-        wait_ticks(bridge, 3)  # the conference lets go of them at a tick
+        wait_ticks(bridge, 25)  # the conference lets go of them over the next ticks
         resident.append(resident_bytes())
     bridge.close()
     assert resident[2] - resident[0] < 3_000_000, resident
@@ -162,89 +160,11 @@ def test_the_eventfd_is_readable_at_each_tick_and_gone_after_close(bridge: Bridg
     assert bridge.fileno() == -1
 
 
-async def test_what_nobody_reads_is_lost_and_counted_in_samples(bridge: Bridge) -> None:
-    """The oldest stays: a full ring takes no more, frame by frame."""
-    port = RingPort(RATE, read_ms=100)
-    bridge.add(port)
-    await eventually(lambda: "" if port.overrun_samples else "nothing was lost yet")
-    assert port.readable == RATE // 10
-    assert port.overrun_samples % (RATE * FRAME_MS // 1000) == 0
-
-
-async def test_audio_that_runs_out_in_mid_flow_is_one_underrun(bridge: Bridge) -> None:
-    """However long the silence after it lasts; the next stretch that runs out is the second."""
-    port = RingPort(RATE)
-    bridge.connect(bridge.add(port), DRAIN)
-    for times in (1, 2):
-        port.write(np.ones(400, np.int16))  # two frames and a half
-        await eventually(lambda times=times: "" if port.underruns >= times else "not run out yet")  # type: ignore[misc]
-        wait_ticks(bridge, 3)
-        assert port.underruns == times
-
-
-def test_write_takes_only_what_fits() -> None:
-    """And says how much that was; the depth is never less than two frames."""
-    port = RingPort(RATE, write_ms=100)
-    assert port.write(np.zeros(500, np.int16)) == 500
-    assert port.writable == 300
-    assert port.write(np.zeros(500, np.int16)) == 300
-    assert port.write(np.zeros(1, np.int16)) == 0
-    assert RingPort(RATE, write_ms=1).writable == 2 * RATE * FRAME_MS // 1000
-
-
-@pytest.mark.parametrize(("most", "taken"), [(None, 800), (0, 0), (100, 100), (100_000, 800)])
-async def test_read_takes_at_most_what_is_asked(bridge: Bridge, most: int | None, taken: int) -> None:
-    """Everything when nothing is asked, and never more than there is."""
-    port = RingPort(RATE, read_ms=100)
-    slot = bridge.add(port)
-    await eventually(lambda: "" if port.readable == 800 else f"{port.readable} of 800")
-    bridge.remove(slot)
-    assert len(port.read(most)) == taken
-    assert port.readable == 800 - taken
-
-
-def test_a_port_without_a_read_side_hears_nothing(bridge: Bridge) -> None:
-    """And loses nothing either."""
-    port = RingPort(RATE, read_ms=0)
-    bridge.add(port)
-    wait_ticks(bridge, 3)
-    assert (port.readable, port.overrun_samples, len(port.read())) == (0, 0, 0)
-
-
-@pytest.mark.xfail(reason="port.cpp: a direction that is left out still has a ring of one sample")
-def test_a_port_without_a_write_side_takes_nothing() -> None:
-    """Depth 0 leaves that direction out."""
-    port = RingPort(RATE, write_ms=0)
-    assert port.write(np.ones(10, np.int16)) == 0
-
-
-@pytest.mark.parametrize("rate", [0, 7950, 44100 + 1, 48050, 8001])
-def test_a_ring_port_needs_a_rate_with_whole_frames(rate: int) -> None:
-    """8000 to 48000 Hz, in steps of 50."""
-    with pytest.raises(ValueError, match="8000 to 48000"):
-        RingPort(rate)
-
-
 @pytest.mark.parametrize("rate", [0, 11025, 24000, 44100])
 def test_a_bridge_runs_at_three_rates_only(rate: int) -> None:
     """8000, 16000 and 48000 Hz."""
     with pytest.raises(ValueError, match="8000, 16000 or 48000"):
         Bridge(rate)
-
-
-@pytest.mark.parametrize(
-    "samples", [np.zeros(4, np.float32), np.zeros(4, np.uint16), np.zeros(4, np.int32), np.zeros(8, np.int16)[::2]]
-)
-def test_write_refuses_what_is_not_a_block_of_int16(samples: npt.NDArray[np.int16]) -> None:
-    """No silent conversion: a wrong type or a view with gaps is a TypeError."""
-    with pytest.raises(TypeError):
-        RingPort(RATE).write(samples)
-
-
-def test_write_refuses_two_dimensions() -> None:
-    """Ports are mono."""
-    with pytest.raises(ValueError, match="one-dimensional"):
-        RingPort(RATE).write(np.zeros((2, 4), np.int16))
 
 
 @pytest.mark.parametrize(
@@ -297,12 +217,6 @@ def test_a_closed_bridge_refuses_everything(bridge: Bridge, use: Callable[[Bridg
     assert bridge.ports == 0
     with pytest.raises(RuntimeError, match="closed"):
         use(bridge)
-
-
-def test_a_port_is_one_of_the_kinds_that_there_are() -> None:
-    """The base class cannot be made."""
-    with pytest.raises(TypeError):
-        Port()
 
 
 @pytest.mark.xfail(reason="module.cpp: Bridge.add(None) passes a null pointer on and crashes the process")
