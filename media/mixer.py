@@ -7,7 +7,7 @@ connected again. Who hears whom is decided elsewhere; `apply` makes it so.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NewType
 
 from media import _bridge
@@ -33,6 +33,7 @@ class Mixer:
         self._slots: dict[PortName, int] = {}
         self._connected: dict[PortName, dict[Edge, float]] = {}  # by port, each edge under both its ends
         self._groups: dict[str, dict[Edge, float]] = {}
+        self._draining: dict[PortName, bool] = {}  # of each port that speaks, whether it is connected to nowhere
 
     def join(self, name: PortName, port: _bridge.Port, *, speaks: bool = True) -> None:
         """Put a port in under `name`. One that is there already under it is replaced and its connections kept.
@@ -47,10 +48,11 @@ class Mixer:
         self._slots[name] = slot
         self._connected[name] = {}
         if speaks:
-            self.bridge.connect(slot, _bridge.DRAIN)
+            self._draining[name] = False
         for edge, gain in edges.items():
             if edge[0] in self._slots and edge[1] in self._slots:
                 self._connect(edge, gain)
+        self._drain({name, *(source for source, _ in edges)})
 
     def leave(self, name: PortName) -> None:
         """Take a port out with all its connections. Unknown names are fine."""
@@ -65,7 +67,8 @@ class Mixer:
         """
         before = self._groups.get(group, {})
         wanted = {edge: gain for edge, gain in edges.items() if edge[0] in self._slots and edge[1] in self._slots}
-        for edge in before.keys() - wanted.keys():
+        dropped = before.keys() - wanted.keys()
+        for edge in dropped:
             self._disconnect(edge)
         for edge, gain in wanted.items():
             current = self._connected[edge[0]].get(edge)
@@ -74,6 +77,7 @@ class Mixer:
             elif current != gain:
                 self.bridge.set_gain(self._slots[edge[0]], self._slots[edge[1]], gain)
                 self._note(edge, gain)
+        self._drain({source for source, _ in (*dropped, *wanted)})
         if wanted:
             self._groups[group] = wanted
         else:
@@ -88,6 +92,20 @@ class Mixer:
         self._slots.clear()
         self._connected.clear()
         self._groups.clear()
+        self._draining.clear()
+
+    def _drain(self, names: Iterable[PortName]) -> None:
+        """Connect those that nobody hears to nowhere, and the others no longer."""
+        for name in names:
+            draining = self._draining.get(name)
+            if draining is None:
+                continue
+            unheard = all(source != name for source, _ in self._connected[name])
+            if unheard and not draining:
+                self.bridge.connect(self._slots[name], _bridge.DRAIN)
+            elif draining and not unheard:
+                self.bridge.disconnect(self._slots[name], _bridge.DRAIN)
+            self._draining[name] = unheard
 
     def _connect(self, edge: Edge, gain: float) -> None:
         self.bridge.connect(self._slots[edge[0]], self._slots[edge[1]], gain)
@@ -106,10 +124,13 @@ class Mixer:
 
     def _take_out(self, name: PortName) -> None:
         self.bridge.remove(self._slots.pop(name))
-        for edge in self._connected.pop(name):
+        self._draining.pop(name, None)
+        edges = self._connected.pop(name)
+        for edge in edges:
             other = edge[1] if edge[0] == name else edge[0]
             if other in self._connected:
                 self._connected[other].pop(edge, None)
+        self._drain({source for source, _ in edges if source != name})
 
 
 class Mixers:

@@ -17,8 +17,8 @@ struct Library {
     // Nothing is worth printing before the program has set up its own logging.
     pj_log_set_level(0);
     if (pj_init() != PJ_SUCCESS) throw std::runtime_error("pjlib could not be initialised");
-    // Memory that idle pools may keep: enough for the ports of a burst of calls.
-    constexpr pj_size_t kCachedBytes = 8 * 1024 * 1024;
+    // Little: a leg's port moves from the mixer it waits in to its room's, and what is kept for the next one adds up.
+    constexpr pj_size_t kCachedBytes = 512 * 1024;
     pj_caching_pool_init(&pools, nullptr, kCachedBytes);
   }
 };

@@ -107,12 +107,12 @@ lines = st.lists(
         st.sampled_from(
             ["From: <sip:a@b>", "To: <", "f:sip:%zz@", "X-App-ID:", "", " folded", ":", "m=audio 1 RTP/AVP 0 9"]
         ),
-        st.text(st.characters(blacklist_categories=["No", "Nd"]), max_size=30),
+        st.text(st.characters(exclude_categories=["No"]), max_size=30),
     )
 )
 
 
-@given(st.one_of(st.text(st.characters(blacklist_categories=["No", "Nd"])), lines.map("\r\n".join)))
+@given(st.one_of(st.text(st.characters(exclude_categories=["No"])), lines.map("\r\n".join)))
 def test_no_text_is_too_broken_to_read(text: str) -> None:
     """Whatever pjsip let pass."""
     parse_invite(text)
@@ -125,3 +125,10 @@ def test_headers_can_be_sent_on_to_clients() -> None:
     """A caller's bytes that are not UTF-8 come as surrogates from pjsua2; they must not travel further."""
     read = parse_invite(invite("From: <sip:a\udcff@b>", "X-Name: Andr\udce9"))
     assert "".join([read.from_user, *read.custom_headers.values()]).encode()
+
+
+@pytest.mark.parametrize("length", ["²", "1" * 5000], ids=["superscript", "5000 digits"])
+@pytest.mark.xfail(reason="message.py: isdigit() takes digits that int() refuses, and numbers of any length")
+def test_a_content_length_that_is_no_number_is_not_fatal(length: str) -> None:
+    """The INVITE is still read."""
+    assert parse_invite(invite("From: <sip:a@b>", f"Content-Length: {length}")).from_user == "a"

@@ -98,9 +98,10 @@ pieces = st.one_of(
     st.sampled_from(
         ["m=audio ", "m=audio 1 RTP/AVP ", "a=rtpmap:", "a=fmtp:", "0", "96", " ", "/8000", "PCMU", "\r\n", "\n"]
     ),
-    st.text(st.characters(blacklist_categories=["Nd", "No"]), max_size=8),
+    st.text(st.characters(exclude_categories=["No"]), max_size=8),
 )
-texts = st.one_of(st.text(st.characters(blacklist_categories=["Nd", "No"])), st.lists(pieces, max_size=30).map("".join))
+# Without superscripts and the like: see the test of payload types below.
+texts = st.one_of(st.text(st.characters(exclude_categories=["No"])), st.lists(pieces, max_size=30).map("".join))
 
 
 @given(texts, st.lists(st.sampled_from(KNOWN_CODECS)))
