@@ -28,7 +28,7 @@ class LegType(StrEnum):
     SIP_OUTBOUND = "sip_outbound"
 
 
-@dataclass
+@dataclass(slots=True)
 class LegStream:
     """One audio stream of a leg: a port while media runs, and the mixer it is in."""
 
@@ -56,7 +56,7 @@ class LegStream:
         return mixer_rate(self.port.rate if self.port else 0)
 
 
-@dataclass
+@dataclass(slots=True)
 class Timers:
     """A leg's deadlines; all are cancelled when it ends."""
 
@@ -69,7 +69,7 @@ class Timers:
                 timer.cancel()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Leg:
     """One party. `state` moves only in `happen`."""
 

@@ -11,7 +11,7 @@ from media.mixer import Mixer, PortName
 from media.recorder import Tap
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class RoomRecording:
     """The recording of a room's mix."""
 
@@ -20,7 +20,7 @@ class RoomRecording:
     path: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Room:
     """Changed by its manager (`rooms.py`) only. After each change: refresh()."""
 

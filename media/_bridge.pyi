@@ -71,7 +71,7 @@ class Bridge:
     cannot be right (rate, slot, gain) and PjError when pjmedia refuses.
     """
 
-    def __init__(self, rate: int, workers: int = 1, max_ports: int = 2560) -> None: ...
+    def __init__(self, rate: int, workers: int = 1, max_ports: int = 2304) -> None: ...
     def add(self, port: Port) -> int:
         """Put a port into a free slot and return the slot. Other rates than the bridge's are resampled."""
 

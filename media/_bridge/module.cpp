@@ -59,7 +59,7 @@ void bind_ports(py::module_& module) {
 void bind_bridge(py::module_& module) {
   py::class_<Bridge>(module, "Bridge")
       .def(py::init<unsigned, unsigned, unsigned>(), py::arg("rate"), py::arg("workers") = 1,
-           py::arg("max_ports") = 2560, WithoutGil())
+           py::arg("max_ports") = 2304, WithoutGil())
       .def("add", &Bridge::add, py::arg("port"), WithoutGil())
       .def("remove", &Bridge::remove, py::arg("slot"), WithoutGil())
       .def("connect", &Bridge::connect, py::arg("source"), py::arg("sink"), py::arg("gain") = 1.0, WithoutGil())
