@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,25 @@ from api.table import Command, Outcome
 from b2bua.core import Core
 from b2bua.errors import Invalid
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object that a client sent. Raises Invalid for anything else.
+
+    Half a surrogate pair is refused too: JSON can spell it, but UTF-8 cannot carry it on to other clients.
+    """
+    try:
+        parsed = json.loads(text)
+        if not isinstance(parsed, dict):
+            raise Invalid("invalid JSON: expected an object")
+        spelled = text if isinstance(text, str) else text.decode("latin-1")
+        if _SURROGATE.search(spelled):
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise Invalid("invalid JSON") from error
+    return parsed
+
 
 async def perform(core: Core, command: Command, payload: object) -> Any:
     """Validate, perform, and return the result as plain JSON data. Raises LegroomError."""
@@ -18,7 +39,8 @@ async def perform(core: Core, command: Command, payload: object) -> Any:
         checked = command.payload.model_validate({} if payload is None else payload)
     except ValidationError as error:
         raise Invalid(f"invalid payload: {explain(error)}") from error
-    return plain(await command.perform(core, checked))
+    # A client that goes away in the middle must not leave half of it done.
+    return plain(await core.tasks.see_through(command.perform(core, checked)))
 
 
 def plain(outcome: Outcome) -> Any:

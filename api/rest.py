@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.commands import COMMANDS
-from api.dispatch import merge, perform
+from api.dispatch import merge, parse_object, perform
 from api.errors import status_of
 from api.table import Body, Command
 from b2bua.core import Core
@@ -71,14 +70,11 @@ async def _read_body(request: Request, rule: Body) -> object:
     if not raw.strip() and rule is not Body.NEEDED:
         return None
     try:
-        body = json.loads(raw)
-        if not isinstance(body, dict):
-            raise Invalid("invalid JSON: expected an object")
-    except (ValueError, RecursionError, Invalid) as error:
+        return parse_object(bytes(raw))
+    except Invalid:
         if rule is Body.TOLERANT:
             return None
-        raise error if isinstance(error, Invalid) else Invalid("invalid JSON") from error
-    return body
+        raise
 
 
 class Cors:

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
         names = [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
         if not isinstance(names, list | tuple):
             return value
+        if not names:
+            raise ValueError("name at least one codec")
         try:
             return tuple(check_codecs([str(name) for name in names]))
         except LegroomError as error:
@@ -116,7 +118,7 @@ class Settings(BaseSettings):
     def http_endpoint(self) -> tuple[str, int]:
         """Host and port to bind. Raises StartError when HTTP_ADDR is neither host:port nor :port."""
         host, colon, port = self.http_addr.rpartition(":")
-        if not colon or not port.isdigit() or int(port) > 65535:
+        if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
             raise StartError(f'HTTP_ADDR must be host:port or :port, not "{self.http_addr}"')
         return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  (asked for explicitly)
 

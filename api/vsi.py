@@ -19,9 +19,10 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.commands import BY_NAME
-from api.dispatch import perform
+from api.dispatch import parse_object, perform
 from api.errors import status_of
 from b2bua.core import Core
+from b2bua.errors import Invalid
 from b2bua.events import Published
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,12 @@ class Session:
 
 
 def encode(frame: dict[str, Any]) -> str:
-    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair can be escaped, but not sent as it is
+        return json.dumps(frame, separators=(",", ":"))
+    return text
 
 
 def encoded(published: Published) -> str:
@@ -183,10 +189,8 @@ def encoded(published: Published) -> str:
 def parse_frame(text: str) -> dict[str, Any] | None:
     """A client's frame, or None when it is not one: not JSON, not an object, type or request_id not text."""
     try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(frame, dict):
+        frame = parse_object(text)
+    except Invalid:
         return None
     named = (frame.get("type"), frame.get("request_id"))
     return frame if all(value is None or isinstance(value, str) for value in named) else None

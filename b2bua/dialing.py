@@ -15,7 +15,7 @@ from b2bua.sip.config import SipConfig
 from b2bua.sip.sdp import KNOWN_CODECS, canonical_codec
 
 _URI = re.compile(
-    r"(?P<scheme>sips?):(?:(?P<user>[^@\s<>]+)@)?(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)"
+    r"(?P<scheme>sips?):(?:(?P<user>[^@\s<>\x00-\x1f\x7f]+)@)?(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)"
     r"(?::(?P<port>\d{1,5}))?(?P<parameters>(?:;[^\s<>?]*)?)(?:\?[^\s<>]*)?",
     re.IGNORECASE,
 )
@@ -115,7 +115,7 @@ def from_address(given: str, host: str) -> str:
 async def resolve(uri: SipUri) -> str:
     """The URI to send to, its host name looked up off the SIP thread; empty when the host is an address already.
 
-    Raises OSError when the name has no IPv4 address.
+    Raises OSError when the name has no IPv4 address or cannot be one.
     """
     try:
         ipaddress.ip_address(uri.host.strip("[]"))
@@ -124,7 +124,10 @@ async def resolve(uri: SipUri) -> str:
     else:
         return ""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(uri.host, uri.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    try:
+        found = await loop.getaddrinfo(uri.host, uri.port or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    except UnicodeError as error:  # an empty label, or one of more than 63 characters
+        raise OSError(f"not a host name: {uri.host}") from error
     address = found[0][4][0]
     return str(SipUri(uri.scheme, uri.user, str(address), uri.port, uri.parameters))
 

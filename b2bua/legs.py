@@ -133,7 +133,7 @@ class Legs:
         async def place() -> None:
             try:
                 leg.call = await self._engine.dial(await dial_request(request, uri, self._engine.config))
-            except (LegroomError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, the leg must not ring for ever)
                 log.warning("leg %s: the INVITE could not be sent: %s", leg.id, error)
                 await self._over(leg, EndReason.INVITE_FAILED, StreamStatistics())
                 return

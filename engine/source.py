@@ -87,7 +87,8 @@ def hash_tree(tree: Path) -> str:
             path = Path(folder) / name
             if path.suffix in {".o", ".a", ".so", ".depend"} or not path.is_file():
                 continue
-            digest.update(str(path.relative_to(tree)).encode() + b"\0" + path.read_bytes())
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(tree)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 

@@ -75,6 +75,8 @@ class Recorder:
 
     async def finish(self, tap: Tap) -> Path:
         """Complete and publish the file; returns where it is. Raises OSError when it could not be published."""
+        if self._stopping:
+            raise OSError("the recorder has stopped")
         done: concurrent.futures.Future[Path] = concurrent.futures.Future()
         with self._lock:
             self._taps.discard(tap)
@@ -105,7 +107,17 @@ class Recorder:
         for tap in taps:
             tap.drain()
         for tap, done in finishing:
-            try:
-                done.set_result(tap.finish())
-            except Exception as error:  # noqa: BLE001  (whoever waits for the file gets it)
+            self._finish(tap, done)
+
+    def _finish(self, tap: Tap, done: concurrent.futures.Future[Path]) -> None:
+        awaited = done.set_running_or_notify_cancel()
+        try:
+            path = tap.finish()  # completed even when nobody waits any more
+        except Exception as error:
+            if awaited:
                 done.set_exception(error)
+            else:
+                log.exception("recording %s could not be completed", tap.writer.path)
+        else:
+            if awaited:
+                done.set_result(path)

@@ -98,20 +98,29 @@ def repair(folder: Path) -> list[Path]:
                 staged.unlink()
                 continue
             with staged.open("r+b") as file:
-                _complete(file.fileno())
+                frames = _complete(file.fileno())
+            if frames == 0:
+                staged.unlink()
+                continue
             staged.rename(folder / staged.name)
             published.append(folder / staged.name)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             log.error("recording %s could not be repaired: %s", staged, error)
     return published
 
 
-def _complete(descriptor: int) -> None:
-    """Write the sizes into the header of an open file, cutting off half a frame at the end."""
+def _complete(descriptor: int) -> int:
+    """Write the sizes into the header of an open file, cutting off half a frame at the end. Returns its frames.
+
+    Raises ValueError when it does not begin with a header of ours.
+    """
     first = os.pread(descriptor, HEADER_BYTES, 0)
-    _, _, _, _, _, _, channels, rate, _, frame, _, _, _ = _HEADER.unpack(first)
+    riff, _, kind, _, _, _, channels, rate, _, frame, _, _, _ = _HEADER.unpack(first)
+    if (riff, kind) != (b"RIFF", b"WAVE") or frame == 0 or frame != 2 * channels:
+        raise ValueError("it does not begin with a WAV header")
     data = os.fstat(descriptor).st_size - HEADER_BYTES
     data -= data % frame
     os.ftruncate(descriptor, HEADER_BYTES + data)
     os.pwrite(descriptor, header(rate, channels, data), 0)
     os.fsync(descriptor)
+    return int(data // frame)

@@ -210,9 +210,9 @@ class SipEngine:
     def _on_incoming(self, account: Any, pj_id: int, text: str) -> None:
         """An INVITE that pjsip has accepted as well-formed. Reject what cannot become a call, announce the rest."""
         number = CallNumber(next(self._numbers))
-        invite = parse_invite(text)
         call = PjCall(account, number, self._post, self.config.codecs, pj_id)
         self._calls[number] = call
+        invite = parse_invite(text)
         refusal = self._refusal(invite)
         if refusal is not None:
             call.ended = True  # nobody has heard of it, so nobody hears of its end

@@ -48,7 +48,10 @@ class Invite:
 
 
 def parse_invite(text: str) -> Invite:
-    """Read an INVITE's whole text."""
+    """Read an INVITE's whole text. Never raises: what is not UTF-8 or not a number is read as well as it can be."""
+    # pjsua2 spells bytes that are not UTF-8 as surrogates, which nothing could be told of later.
+    raw = text.encode("utf-8", "surrogateescape")
+    text = raw.decode("utf-8", "replace")
     head, _, body = text.replace("\r\n", "\n").partition("\n\n")
     headers = parse_headers(head)
     first = {name.lower(): value for name, value in reversed(headers)}
@@ -59,7 +62,7 @@ def parse_invite(text: str) -> Invite:
         custom_headers=_custom(headers),
         app_id=controls.get("app_id") or None,
         has_offer=bool(body.strip()),
-        is_whole=_content_length(first) <= len(text.partition("\r\n\r\n")[2].encode()),
+        is_whole=_content_length(first) <= len(raw.partition(b"\r\n\r\n")[2]),
         has_addresses=has_literal_addresses(body),
         offered=audio_codecs(body),
     )
@@ -92,7 +95,7 @@ def uri_user(value: str) -> str:
 
 def _content_length(headers: dict[str, str]) -> int:
     value = headers.get("content-length", "")
-    return int(value) if value.isdigit() else 0
+    return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else 0
 
 
 def _custom(headers: list[tuple[str, str]]) -> dict[str, str]:

@@ -16,8 +16,8 @@ STATIC_PAYLOADS = {0: ("PCMU", 8000), 3: ("GSM", 8000), 8: ("PCMA", 8000), 9: ("
 KNOWN_CODECS = ("PCMU", "PCMA", "G722", "opus", "G729", "AMR", "AMR-WB", "GSM", "speex")
 """Every codec that pjproject was built with, in the contract's spelling."""
 
-_RTPMAP = re.compile(r"a=rtpmap:(\d+)\s+([^/\s]+)/(\d+)", re.IGNORECASE)
-_PAYLOAD_ATTRIBUTE = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+)\s")
+_RTPMAP = re.compile(r"a=rtpmap:([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})", re.IGNORECASE)
+_PAYLOAD_ATTRIBUTE = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):([0-9]{1,3})\s")
 _TELEPHONE_EVENT = "telephone-event"
 
 
@@ -87,7 +87,7 @@ def _payloads(section: Iterable[str]) -> list[Codec]:
     }
     payloads = []
     for text in lines[0].split()[3:]:
-        if not text.isdigit():
+        if not re.fullmatch(r"[0-9]{1,3}", text):
             continue
         number = int(text)
         name, rate = described.get(number) or STATIC_PAYLOADS.get(number) or (None, 0)

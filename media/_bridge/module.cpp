@@ -60,7 +60,7 @@ void bind_bridge(py::module_& module) {
   py::class_<Bridge>(module, "Bridge")
       .def(py::init<unsigned, unsigned, unsigned>(), py::arg("rate"), py::arg("workers") = 1,
            py::arg("max_ports") = 2304, WithoutGil())
-      .def("add", &Bridge::add, py::arg("port"), WithoutGil())
+      .def("add", &Bridge::add, py::arg("port").none(false), WithoutGil())
       .def("remove", &Bridge::remove, py::arg("slot"), WithoutGil())
       .def("connect", &Bridge::connect, py::arg("source"), py::arg("sink"), py::arg("gain") = 1.0, WithoutGil())
       .def("disconnect", &Bridge::disconnect, py::arg("source"), py::arg("sink"), WithoutGil())

@@ -35,7 +35,7 @@ pj_status_t member_destroy(pjmedia_port* base) {
 }
 
 size_t ring_samples(unsigned rate, unsigned depth_ms) {
-  return depth_ms == 0 ? 1 : static_cast<size_t>(rate) * std::max(depth_ms, 2 * kFrameMs) / 1000;
+  return depth_ms == 0 ? 0 : static_cast<size_t>(rate) * std::max(depth_ms, 2 * kFrameMs) / 1000;
 }
 
 Format mono(unsigned rate) {

@@ -25,6 +25,7 @@ class Ring {
 
   // Producer only; count must not exceed writable(). A null source puts silence.
   void put(const int16_t* source, size_t count) {
+    if (count == 0) return;
     const size_t start = written_.load(std::memory_order_relaxed) % capacity();
     const size_t first = std::min(count, capacity() - start);
     if (source == nullptr) {
@@ -39,6 +40,7 @@ class Ring {
 
   // Consumer only; count must not exceed readable().
   void take(int16_t* target, size_t count) {
+    if (count == 0) return;
     const size_t start = taken_.load(std::memory_order_relaxed) % capacity();
     const size_t first = std::min(count, capacity() - start);
     std::memcpy(target, &samples_[start], first * sizeof(int16_t));

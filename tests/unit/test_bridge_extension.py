@@ -219,7 +219,6 @@ def test_a_closed_bridge_refuses_everything(bridge: Bridge, use: Callable[[Bridg
         use(bridge)
 
 
-@pytest.mark.xfail(reason="module.cpp: Bridge.add(None) passes a null pointer on and crashes the process")
 def test_nothing_cannot_be_added_to_a_bridge() -> None:
     """None is a TypeError, not a crash."""
     script = "from media._bridge import Bridge\ntry:\n  Bridge(8000).add(None)\nexcept TypeError:\n  print('refused')"

@@ -158,7 +158,6 @@ async def test_a_host_name_is_resolved_to_where_the_invite_is_sent() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "...", "x" * 64])
-@pytest.mark.xfail(reason="dialing.py: a name that IDNA cannot encode is a UnicodeError, and its leg rings for ever")
 async def test_a_host_that_cannot_be_a_name_is_an_os_error(host: str) -> None:
     """As for any other host that is not found."""
     with pytest.raises(OSError, match=r"\w"):

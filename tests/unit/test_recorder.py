@@ -133,7 +133,6 @@ async def test_close_leaves_running_taps_staged_for_repair(tmp_path: Path, bridg
     assert level(samples[FRAME * 2 :], 440, RATE) == pytest.approx(-12, abs=0.3)
 
 
-@pytest.mark.xfail(reason="recorder.py: _turn sets the result of a cancelled future, and its thread dies of it")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_whoever_gives_up_waiting_does_not_stop_the_other_recordings(tmp_path: Path, recorder: Recorder) -> None:
     """A finish() that is cancelled (its client has gone) costs nobody else a recording."""

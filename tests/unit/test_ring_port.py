@@ -70,7 +70,6 @@ def test_a_port_without_a_read_side_hears_nothing(bridge: Bridge) -> None:
     assert (port.readable, port.overrun_samples, len(port.read())) == (0, 0, 0)
 
 
-@pytest.mark.xfail(reason="port.cpp: a direction that is left out still has a ring of one sample")
 def test_a_port_without_a_write_side_takes_nothing() -> None:
     """Depth 0 leaves that direction out."""
     port = RingPort(RATE, write_ms=0)
