@@ -42,5 +42,6 @@ async def test_a_stalled_interpreter_is_not_heard(tmp_path: Path, phone: MakePho
             assert party.media.received.lost() == 0
             assert max(gaps(party.media.received.samples(), party.media.codec.rate), default=0) <= LONGEST_GAP_MS
             longest_silence = np.max(np.diff(party.media.received.arrival))
-            assert longest_silence < 0.1, f"{longest_silence:.3f} s without RTP"
+            # Half a stall: this process may itself be late to look, on a busy machine.
+            assert longest_silence < 0.25, f"{longest_silence:.3f} s without RTP"
         await caller.bye()
