@@ -23,8 +23,8 @@ WINDOW_SECONDS = 0.05
 def level(samples: Samples, frequency: float, rate: int) -> float:
     """Peak level in dBFS of the component at `frequency`: the median over windows of 50 ms.
 
-    The median, because a test's own sender may be late on a busy machine: the jump in phase that a jitter buffer makes of
-    it spoils one window, not the measurement.
+    The median, because a test's own sender may be late on a busy machine: the jump in phase that a jitter buffer makes
+    of it spoils one window, not the measurement.
     """
     size = round(WINDOW_SECONDS * rate)
     if len(samples) < 2 * size:
