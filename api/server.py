@@ -23,7 +23,7 @@ CLOSE_SECONDS = 5
 """How long a shutdown waits for HTTP clients."""
 
 
-class _Http(uvicorn.Server):
+class Http(uvicorn.Server):
     """uvicorn without its signal handlers: the core is stopped first, so that clients hear of it."""
 
     @contextlib.contextmanager
@@ -46,7 +46,7 @@ async def serve(settings: Settings) -> None:
     core = Core(settings.core_config())
     with contextlib.closing(listener):
         async with contextlib.AsyncExitStack() as stack:
-            http = _Http(http_config(core, settings))
+            http = Http(http_config(core, settings))
             serving: asyncio.Task[None] | None = None
 
             async def stop_http() -> None:

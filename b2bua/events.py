@@ -247,6 +247,10 @@ class EventBus:
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
 
+    @property
+    def subscribers(self) -> int:
+        return len(self._subscribers)
+
     def publish(self, event: Event) -> None:
         published = Published(event, self.instance_id, datetime.now(UTC), str(uuid.uuid4()))
         log.debug("event %s", published.body)

@@ -68,7 +68,7 @@ class Rooms:
         self._tasks = tasks
         self._folder = folder
         self._rooms: dict[RoomId, Room] = {}
-        self._awaited: dict[LegId, str] = {}
+        self._awaited: dict[LegId, RoomId] = {}
         self.default_rate = 16000
         legs.on_ready = self._on_ready
         legs.on_changed = self._on_changed
@@ -102,10 +102,14 @@ class Rooms:
         return self._rooms.get(RoomId(room_id)) or self.create(room_id, app_id=app_id)
 
     async def delete(self, room_id: str) -> None:
-        """Hang up every leg in it and remove it; returns when all of that has been published. Raises NotFound."""
+        """Hang up every leg in it and remove it; returns when all of that has been published. Raises NotFound.
+
+        Legs that are being dialled into it end too: they have nowhere to go.
+        """
         room = self.get(room_id)
         del self._rooms[room.id]
         members = list(room.members.values())
+        members += [leg for leg in self._legs.all() if self._awaited.get(leg.id) == room.id]
         room.members.clear()
         for leg in members:
             leg.room_id = None
@@ -156,7 +160,7 @@ class Rooms:
 
     def join_when_ready(self, leg: Leg, room_id: str) -> None:
         """Let an outbound leg join as soon as it has media."""
-        self._awaited[leg.id] = room_id
+        self._awaited[leg.id] = RoomId(room_id)
 
     def _on_ready(self, leg: Leg) -> None:
         room_id = self._awaited.pop(leg.id, None)

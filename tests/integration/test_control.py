@@ -302,6 +302,22 @@ async def test_deleting_a_room_hangs_up_its_legs(server: Server, vsi: Vsi, phone
                      "room.deleted", "leg.disconnected"]  # fmt: skip
 
 
+async def test_deleting_a_room_cancels_the_legs_on_their_way(vsi: Vsi, phone: MakePhone) -> None:
+    """A leg that is being dialled into the room ends with it."""
+    callee = await phone()
+    leg = await vsi.command("create_leg", type="sip", to=callee.uri, room_id="gone")
+    await callee.next_invite()
+    callee.answer(180, "Ringing", body=False)
+    deleting = asyncio.create_task(vsi.command("delete_room", id="gone"))
+    cancel, address = await asyncio.wait_for(callee.requests.get(), 5)
+    assert cancel.method == "CANCEL"
+    callee.respond(cancel, address, 200, "OK")
+    callee.answer(487, "Request Terminated")
+    assert await deleting == {"status": "deleted"}
+    assert (await vsi.event("leg.disconnected", leg_id=leg["id"]))["cdr"]["reason"] == "room_deleted"
+    assert await vsi.command("list_rooms") == []
+
+
 async def test_documents_are_served(server: Server) -> None:
     """The generated schemas, as JSON and as YAML."""
     async with httpx.AsyncClient(base_url=server.http_url, trust_env=False) as client:
