@@ -190,6 +190,51 @@ async def test_a_call_from_ringing_to_its_end(server: Server, vsi: Vsi, phone: M
 
 
 @pytest.mark.parametrize(
+    ("codec", "answered"), [(None, "8 101"), ("PCMU", "0 101"), ("g722", "9 101"), ("pcma", "8 101")]
+)
+async def test_the_answer_carries_one_codec(
+    server: Server, vsi: Vsi, phone: MakePhone, codec: str | None, answered: str
+) -> None:
+    """The one asked for, else the first of the caller's that is enabled, and telephone-event."""
+    caller = await phone()
+    caller.offer = (
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {caller.media.port} RTP/AVP 18 8 9 0 101\r\n"
+        "a=rtpmap:18 G729/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+    )
+    calling = asyncio.create_task(caller.call(server.sip_port))
+    ringing = await vsi.event("leg.ringing")
+    assert [each["name"] for each in ringing["offered_codecs"]] == ["G729", "PCMA", "G722", "PCMU"]
+    with pytest.raises(CommandError, match="not enabled"):
+        await vsi.command("answer_leg", id=ringing["leg_id"], codec="G729")
+    with pytest.raises(CommandError, match="not in the caller's offer"):
+        await vsi.command("answer_leg", id=ringing["leg_id"], codec="opus")
+    await vsi.command("answer_leg", id=ringing["leg_id"], **({"codec": codec} if codec else {}))
+    response = await calling
+    media = next(line for line in response.body.split("\r\n") if line.startswith("m=audio"))
+    assert media.partition("RTP/AVP ")[2] == answered
+    await caller.bye()
+
+
+async def test_early_media_joins_the_room_before_the_answer(vsi: Vsi, phone: MakePhone) -> None:
+    """Only a 183 with SDP counts, and only the first; the leg joins once."""
+    callee = await phone()
+    leg = (await vsi.command("create_leg", type="sip", to=callee.uri, room_id="early"))["id"]
+    await callee.next_invite()
+    callee.answer(180, "Ringing", body=False)
+    callee.answer(183, "Session Progress", body=False)
+    callee.answer(183, "Session Progress")
+    callee.answer(183, "Session Progress")
+    await vsi.event("leg.joined_room", leg_id=leg)
+    assert (await vsi.command("get_leg", id=leg))["state"] == "early_media"
+    callee.answer()
+    await vsi.event("leg.connected", leg_id=leg)
+    assert vsi.types(leg_id=leg) == ["leg.ringing", "leg.early_media", "leg.joined_room", "leg.connected"]
+    await vsi.command("delete_leg", id=leg)
+    await asyncio.wait_for(callee.ended.wait(), 5)
+
+
+@pytest.mark.parametrize(
     ("reason", "status"),
     [("busy", 486), ("declined", 603), ("rejected", 603), ("unavailable", 480), ("not_found", 404), (None, 480)],
 )

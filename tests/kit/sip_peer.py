@@ -105,6 +105,8 @@ class SipPeer(asyncio.DatagramProtocol):
         self.requests: asyncio.Queue[tuple[Message, tuple[str, int]]] = asyncio.Queue()
         self.responses: asyncio.Queue[Message] = asyncio.Queue()
         self.ended = asyncio.Event()
+        self.offer = ""
+        """The offer of its INVITEs, where it is not to be the codec of `media` alone."""
         self._transport: asyncio.DatagramTransport | None = None
 
     @classmethod
@@ -152,7 +154,9 @@ class SipPeer(asyncio.DatagramProtocol):
             target=target,
         )
         self.dialog = call
-        self._invite_branch = self._request("INVITE", 1, call, session(self.media.codec, self.media.port), headers)
+        self._invite_branch = self._request(
+            "INVITE", 1, call, self.offer or session(self.media.codec, self.media.port), headers
+        )
 
     async def final_response(self) -> Message:
         """Wait for the final response to this dialog's INVITE and acknowledge it."""
