@@ -50,6 +50,33 @@ async def unmute_leg(core: Core, payload: models.IdPayload) -> models.Status:
     return models.Status(status="unmuted")
 
 
+async def deaf_leg(core: Core, payload: models.IdPayload) -> models.Status:
+    core.legs.deafen(payload.id, True)
+    return models.Status(status="deaf")
+
+
+async def undeaf_leg(core: Core, payload: models.IdPayload) -> models.Status:
+    core.legs.deafen(payload.id, False)
+    return models.Status(status="undeaf")
+
+
+async def set_leg_role(core: Core, payload: models.SetRole) -> models.LegView:
+    return models.LegView.of(core.rooms.set_role(payload.leg_id, payload.role))
+
+
+async def room_routing_get(core: Core, payload: models.IdPayload) -> models.RoomRouting:
+    return models.RoomRouting(matrix=core.rooms.get(payload.id).routing())
+
+
+async def room_routing_set(core: Core, payload: models.SetRouting) -> models.RoomRouting:
+    return models.RoomRouting(matrix=core.rooms.set_routing(payload.room_id, payload.matrix).routing())
+
+
+async def room_routing_update(core: Core, payload: models.UpdateRouting) -> models.RoomRouting:
+    rows = [(row.listener_role, row.sources) for row in payload.updates]
+    return models.RoomRouting(matrix=core.rooms.update_routing(payload.room_id, rows).routing())
+
+
 async def list_rooms(core: Core, _: models.Empty) -> list[models.Result]:
     return [models.RoomView.of(room) for room in core.rooms.all()]
 
@@ -181,6 +208,66 @@ COMMANDS: tuple[Command, ...] = (
         method="DELETE",
         path="/legs/{id}/mute",
         perform=unmute_leg,
+    ),
+    Command(
+        name="deaf_leg",
+        summary="Deafen a leg (stops receiving room audio)",
+        payload=models.IdPayload,
+        result=models.Status,
+        method="POST",
+        path="/legs/{id}/deaf",
+        perform=deaf_leg,
+    ),
+    Command(
+        name="undeaf_leg",
+        summary="Undeafen a leg (resumes receiving room audio)",
+        payload=models.IdPayload,
+        result=models.Status,
+        method="DELETE",
+        path="/legs/{id}/deaf",
+        perform=undeaf_leg,
+    ),
+    Command(
+        name="set_leg_role",
+        summary="Set a leg's routing role",
+        payload=models.SetRole,
+        result=models.LegView,
+        method="PATCH",
+        path="/legs/{id}/role",
+        path_fields={"id": "leg_id"},
+        body=Body.NEEDED,
+        perform=set_leg_role,
+    ),
+    Command(
+        name="room_routing_get",
+        summary="Get a room's routing matrix",
+        payload=models.IdPayload,
+        result=models.RoomRouting,
+        method="GET",
+        path="/rooms/{id}/routing",
+        perform=room_routing_get,
+    ),
+    Command(
+        name="room_routing_set",
+        summary="Replace a room's routing matrix",
+        payload=models.SetRouting,
+        result=models.RoomRouting,
+        method="PUT",
+        path="/rooms/{id}/routing",
+        path_fields={"id": "room_id"},
+        body=Body.NEEDED,
+        perform=room_routing_set,
+    ),
+    Command(
+        name="room_routing_update",
+        summary="Replace rows of a room's routing matrix",
+        payload=models.UpdateRouting,
+        result=models.RoomRouting,
+        method="PATCH",
+        path="/rooms/{id}/routing",
+        path_fields={"id": "room_id"},
+        body=Body.NEEDED,
+        perform=room_routing_update,
     ),
     Command(
         name="list_rooms",

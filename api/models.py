@@ -140,6 +140,30 @@ class AddLeg(RoomLeg):
     role: str | None = None
 
 
+class SetRole(Payload):
+    leg_id: str = required()
+    role: str = required("New role; empty clears it")
+
+
+class SetRouting(Payload):
+    room_id: str = required()
+    matrix: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Listener role to the source roles it hears; a role without a row hears everybody",
+        json_schema_extra={REQUIRED: True},
+    )
+
+
+class RowUpdate(Payload):
+    listener_role: str = required()
+    sources: list[str] | None = Field(None, description="null takes the row out", json_schema_extra={REQUIRED: True})
+
+
+class UpdateRouting(Payload):
+    room_id: str = required()
+    updates: list[RowUpdate] = Field(default_factory=list, json_schema_extra={REQUIRED: True})
+
+
 class RecordStart(IdPayload):
     storage: str = required("file or s3")
     multi_channel: bool = Field(False, json_schema_extra={REQUIRED: True})
@@ -213,6 +237,10 @@ class AddLegResult(Result):
     leg_id: str
     from_: str | None = Field(None, alias="from", description="Room the leg was moved from")
     to: str | None = Field(None, description="Room the leg was moved to")
+
+
+class RoomRouting(Result):
+    matrix: dict[str, list[str]]
 
 
 class RecordingStarted(Result):

@@ -154,6 +154,40 @@ class LegUnmuted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LegDeaf(Event):
+    type = "leg.deaf"
+    summary = "Leg deafened (stops receiving room audio)"
+    leg_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegUndeaf(Event):
+    type = "leg.undeaf"
+    summary = "Leg undeafened (resumes receiving room audio)"
+    leg_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegRoleChanged(Event):
+    type = "leg.role_changed"
+    summary = "A leg's routing role changed"
+    leg_id: str
+    room_id: str | None = None
+    old_role: str
+    new_role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomRoutingChanged(Event):
+    type = "room.routing_changed"
+    summary = "The room's audio routing matrix changed"
+    room_id: str
+    matrix: dict[str, list[str]]
+    reason: str
+    """set, update, leg_joined or leg_role_changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LegCommandFailed(Event):
     type = "leg.command_failed"
     summary = "An asynchronous leg command (202 Accepted) failed during execution"
@@ -203,6 +237,10 @@ EVENTS: tuple[type[Event], ...] = (
     LegLeftRoom,
     LegMuted,
     LegUnmuted,
+    LegDeaf,
+    LegUndeaf,
+    LegRoleChanged,
+    RoomRoutingChanged,
     LegCommandFailed,
     RoomCreated,
     RoomDeleted,

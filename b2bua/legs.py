@@ -110,6 +110,14 @@ class Legs:
         kind = events.LegMuted if muted else events.LegUnmuted
         self._bus.publish(kind(leg_id=leg.id, app_id=leg.app_id or None))
 
+    def deafen(self, leg_id: str, deaf: bool) -> None:
+        """Raises NotFound. The event goes out even when nothing changed."""
+        leg = self.get(leg_id)
+        leg.deaf = deaf
+        self.on_changed(leg)
+        kind = events.LegDeaf if deaf else events.LegUndeaf
+        self._bus.publish(kind(leg_id=leg.id, app_id=leg.app_id or None))
+
     def dial(self, request: OutboundCall) -> Leg:
         """Place a SIP call. Returns the ringing leg before the INVITE is out. Raises Invalid."""
         uri = check(request)

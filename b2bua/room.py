@@ -36,6 +36,10 @@ class Room:
         """Hz."""
         return self.mixer.rate
 
+    def routing(self) -> dict[str, list[str]]:
+        """The matrix as plain data, sources in order."""
+        return {listener: sorted(sources) for listener, sources in self.matrix.items()}
+
     def sound(self) -> RoomSound:
         """The room as the hearing function sees it."""
         parties = [

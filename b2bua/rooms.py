@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -135,15 +136,21 @@ class Rooms:
         awaits_answer = leg.state is LegState.RINGING and leg.type is LegType.SIP_INBOUND
         if not (leg.in_conversation or awaits_answer or (leg.state is LegState.HELD and leg.room_id)):
             raise Invalid(f"leg is {leg.state}, it must be connected or in early media to join a room")
+        old_role = leg.role
         joining.prepare(leg)
         room = self.get_or_create(room_id, app_id=leg.app_id)
         if awaits_answer:
             if not leg.answering:
                 self._legs.answer(leg.id)
-            self._tasks.start(self._join_when_answered(leg, room.id), f"add {leg.id} to room")
+            work = self._join_when_answered(leg, room.id, announce_role=joining.role is not None)
+            self._tasks.start(work, f"add {leg.id} to room")
             return Joined("adding", room.id, leg.id)
         origin = leg.room_id
         self._join(leg, room)
+        if origin is not None and leg.role != old_role:
+            self._publish_role(leg, old_role)
+        elif origin is None and joining.role is not None:
+            self._publish_routing(room, "leg_joined")
         return Joined("moved" if origin else "added", room.id, leg.id, origin)
 
     async def remove(self, room_id: str, leg_id: str) -> None:
@@ -178,7 +185,7 @@ class Rooms:
             self._leave(leg, room)
             await self._after_leaving(room)
 
-    async def _join_when_answered(self, leg: Leg, room_id: RoomId) -> None:
+    async def _join_when_answered(self, leg: Leg, room_id: RoomId, *, announce_role: bool) -> None:
         try:
             await asyncio.wait_for(leg.settled.wait(), ANSWER_PATIENCE)
         except TimeoutError:
@@ -191,6 +198,56 @@ class Rooms:
             self._legs.command_failed(leg, "add_to_room", f"room not found: {room_id}")
         elif leg.room_id is None:
             self._join(leg, room)
+            if announce_role:
+                self._publish_routing(room, "leg_joined")
+
+    # routing
+
+    def set_role(self, leg_id: str, role: str) -> Leg:
+        """Give a leg another role. The role it has already changes nothing and makes no events. Raises NotFound."""
+        leg = self._legs.get(leg_id)
+        if leg.role != role:
+            old, leg.role = leg.role, role
+            self._on_changed(leg)
+            self._publish_role(leg, old)
+        return leg
+
+    def set_routing(self, room_id: str, matrix: Mapping[str, Iterable[str]]) -> Room:
+        """Replace the whole matrix, all rows at once; an empty one is full mesh. Raises NotFound."""
+        room = self.get(room_id)
+        room.matrix = {listener: frozenset(sources) for listener, sources in matrix.items()}
+        room.refresh()
+        self._publish_routing(room, "set")
+        return room
+
+    def update_routing(self, room_id: str, rows: Iterable[tuple[str, Iterable[str] | None]]) -> Room:
+        """Replace some rows; None takes a row out. Heard all at once, published row by row. Raises NotFound."""
+        room = self.get(room_id)
+        matrix = dict(room.matrix)
+        for listener, sources in rows:
+            if sources is None:
+                matrix.pop(listener, None)
+            else:
+                matrix[listener] = frozenset(sources)
+            room.matrix = dict(matrix)
+            self._publish_routing(room, "update")
+        room.refresh()
+        return room
+
+    def _publish_role(self, leg: Leg, old: str) -> None:
+        room = self._rooms[leg.room_id] if leg.room_id is not None else None
+        self._bus.publish(
+            events.LegRoleChanged(
+                leg_id=leg.id, room_id=leg.room_id, old_role=old, new_role=leg.role, app_id=leg.app_id or None
+            )
+        )
+        if room is not None:
+            self._publish_routing(room, "leg_role_changed")
+
+    def _publish_routing(self, room: Room, reason: str) -> None:
+        self._bus.publish(
+            events.RoomRoutingChanged(room_id=room.id, matrix=room.routing(), reason=reason, app_id=room.app_id or None)
+        )
 
     def _join(self, leg: Leg, room: Room) -> None:
         origin = self._rooms[leg.room_id] if leg.room_id is not None else None

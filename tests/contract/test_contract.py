@@ -21,6 +21,7 @@ LATER_CHANNELS = "multi-channel recording is refused with 501 in this version"
 REST_ONLY = "REST inserts it into every object; a VSI result has none (vsi-behaviour 1.4)"
 MOVED = "a moved leg's rooms, as the behaviour page advises; clients ignore what they do not know"
 UNDEFINED = "openapi.yaml refers to OfferedCodec and does not define it; the fields are those of vsi-behaviour 8.2"
+NOT_IN_OPENAPI = "in the product and in VSI, forgotten in openapi.yaml (vsi-behaviour 9.1)"
 EVENT_ID = "added early, as the behaviour page advises (vsi-behaviour 1.7)"
 
 ALLOWED: dict[str, str] = {
@@ -32,6 +33,7 @@ ALLOWED: dict[str, str] = {
     "list_rooms result [].participants[].instance_id: contract string, ours absent": REST_ONLY,
     "get_room result instance_id: contract string, ours absent": REST_ONLY,
     "get_room result participants[].instance_id: contract string, ours absent": REST_ONLY,
+    "set_leg_role result instance_id: contract string, ours absent": REST_ONLY,
     "create_room result instance_id: contract string, ours absent": REST_ONLY,
     "create_room result participants[].instance_id: contract string, ours absent": REST_ONLY,
     "create_leg payload amd.after_greeting_silence: contract integer, ours absent": LATER_AMD,
@@ -40,6 +42,8 @@ ALLOWED: dict[str, str] = {
     "create_leg payload amd.initial_silence_timeout: contract integer, ours absent": LATER_AMD,
     "create_leg payload amd.minimum_word_length: contract integer, ours absent": LATER_AMD,
     "create_leg payload amd.total_analysis_time: contract integer, ours absent": LATER_AMD,
+    "deaf_leg route: POST /legs/{id}/deaf is not in the contract": NOT_IN_OPENAPI,
+    "undeaf_leg route: DELETE /legs/{id}/deaf is not in the contract": NOT_IN_OPENAPI,
     "add_leg_to_room result from: contract absent, ours string": MOVED,
     "add_leg_to_room result to: contract absent, ours string": MOVED,
     "room_record_stop result channels: contract object, ours absent": LATER_CHANNELS,
