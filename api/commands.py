@@ -61,28 +61,28 @@ async def undeaf_leg(core: Core, payload: models.IdPayload) -> models.Status:
 
 
 async def set_leg_role(core: Core, payload: models.SetRole) -> models.LegView:
-    return models.LegView.of(core.rooms.set_role(payload.leg_id, payload.role))
+    return models.LegView.of(core.routing.set_role(payload.leg_id, payload.role))
 
 
 async def room_routing_get(core: Core, payload: models.IdPayload) -> models.RoomRouting:
-    return models.RoomRouting(matrix=core.rooms.get(payload.id).routing())
+    return models.RoomRouting(matrix=core.registry.get(payload.id).routing())
 
 
 async def room_routing_set(core: Core, payload: models.SetRouting) -> models.RoomRouting:
-    return models.RoomRouting(matrix=core.rooms.set_routing(payload.room_id, payload.matrix).routing())
+    return models.RoomRouting(matrix=core.routing.set(payload.room_id, payload.matrix).routing())
 
 
 async def room_routing_update(core: Core, payload: models.UpdateRouting) -> models.RoomRouting:
     rows = [(row.listener_role, row.sources) for row in payload.updates]
-    return models.RoomRouting(matrix=core.rooms.update_routing(payload.room_id, rows).routing())
+    return models.RoomRouting(matrix=core.routing.update(payload.room_id, rows).routing())
 
 
 async def list_rooms(core: Core, _: models.Empty) -> list[models.Result]:
-    return [models.RoomView.of(room) for room in core.rooms.all()]
+    return [models.RoomView.of(room) for room in core.registry.all()]
 
 
 async def get_room(core: Core, payload: models.IdPayload) -> models.RoomView:
-    return models.RoomView.of(core.rooms.get(payload.id))
+    return models.RoomView.of(core.registry.get(payload.id))
 
 
 async def create_room(core: Core, payload: models.CreateRoom) -> models.RoomView:
@@ -114,18 +114,43 @@ async def remove_leg_from_room(core: Core, payload: models.RoomLeg) -> models.St
     return models.Status(status="removed")
 
 
+async def bridge_create(core: Core, payload: models.BridgeCreate) -> models.BridgeView:
+    bridge = core.bridges.create(payload.room_id, payload.peer_room_id, payload.bridge_id, payload.direction)
+    return models.BridgeView.of(bridge, core.registry.get(payload.room_id))
+
+
+async def bridge_list(core: Core, payload: models.BridgeList) -> list[models.Result]:
+    room = core.registry.get(payload.room_id)
+    return [models.BridgeView.of(bridge, room) for bridge in core.bridges.list(room.id)]
+
+
+async def bridge_get(core: Core, payload: models.BridgeRef) -> models.BridgeView:
+    bridge = core.bridges.get(payload.room_id, payload.bridge_id)
+    return models.BridgeView.of(bridge, core.registry.get(payload.room_id))
+
+
+async def bridge_update(core: Core, payload: models.BridgeUpdate) -> models.BridgeView:
+    bridge = core.bridges.turn(payload.room_id, payload.bridge_id, payload.direction)
+    return models.BridgeView.of(bridge, core.registry.get(payload.room_id))
+
+
+async def bridge_delete(core: Core, payload: models.BridgeRef) -> models.Status:
+    core.bridges.delete(payload.room_id, payload.bridge_id)
+    return models.Status(status="deleted")
+
+
 async def room_record_start(core: Core, payload: models.RecordStart) -> models.RecordingStarted:
     if payload.storage not in STORAGES:
         raise Invalid(f'storage must be file or s3, not "{payload.storage}"')
-    core.rooms.get(payload.id)
+    core.registry.get(payload.id)
     if payload.storage == "s3" or payload.multi_channel:
         asked = "storage s3" if payload.storage == "s3" else "multi_channel"
         raise NotImplementedYet(f"{asked} is not supported by this version")
-    return models.RecordingStarted(status="recording", file=await core.rooms.start_recording(payload.id))
+    return models.RecordingStarted(status="recording", file=await core.recordings.start(payload.id))
 
 
 async def room_record_stop(core: Core, payload: models.IdPayload) -> models.RecordingStopped:
-    return models.RecordingStopped(status="stopped", file=await core.rooms.stop_recording(payload.id))
+    return models.RecordingStopped(status="stopped", file=await core.recordings.stop(payload.id))
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -328,6 +353,61 @@ COMMANDS: tuple[Command, ...] = (
         path="/rooms/{id}/legs/{legID}",
         path_fields={"id": "room_id", "legID": "leg_id"},
         perform=remove_leg_from_room,
+    ),
+    Command(
+        name="bridge_create",
+        summary="Bridge two rooms",
+        payload=models.BridgeCreate,
+        result=models.BridgeView,
+        method="POST",
+        path="/rooms/{id}/bridges",
+        path_fields={"id": "room_id"},
+        body_fields={"id": "bridge_id", "room_id": "peer_room_id"},
+        status=201,
+        body=Body.NEEDED,
+        perform=bridge_create,
+    ),
+    Command(
+        name="bridge_list",
+        summary="List the bridges of a room",
+        payload=models.BridgeList,
+        result=models.BridgeView,
+        many=True,
+        method="GET",
+        path="/rooms/{id}/bridges",
+        path_fields={"id": "room_id"},
+        perform=bridge_list,
+    ),
+    Command(
+        name="bridge_get",
+        summary="Get a bridge as a room sees it",
+        payload=models.BridgeRef,
+        result=models.BridgeView,
+        method="GET",
+        path="/rooms/{id}/bridges/{bridgeID}",
+        path_fields={"id": "room_id", "bridgeID": "bridge_id"},
+        perform=bridge_get,
+    ),
+    Command(
+        name="bridge_update",
+        summary="Change a bridge's direction",
+        payload=models.BridgeUpdate,
+        result=models.BridgeView,
+        method="PATCH",
+        path="/rooms/{id}/bridges/{bridgeID}",
+        path_fields={"id": "room_id", "bridgeID": "bridge_id"},
+        body=Body.NEEDED,
+        perform=bridge_update,
+    ),
+    Command(
+        name="bridge_delete",
+        summary="Remove a bridge",
+        payload=models.BridgeRef,
+        result=models.Status,
+        method="DELETE",
+        path="/rooms/{id}/bridges/{bridgeID}",
+        path_fields={"id": "room_id", "bridgeID": "bridge_id"},
+        perform=bridge_delete,
     ),
     Command(
         name="room_record_start",

@@ -61,9 +61,7 @@ def explain(error: ValidationError) -> str:
     return "; ".join(problems)
 
 
-def merge(body: object, path: Mapping[str, str], parameters: Mapping[str, str]) -> object:
-    """A REST body with the path's parts put in as the payload fields they stand for."""
-    named = {parameters[name]: value for name, value in path.items()}
-    if body is None:
-        return named
-    return {**body, **named} if isinstance(body, dict) else body
+def merge(body: dict[str, Any] | None, path: Mapping[str, str], command: Command) -> dict[str, Any]:
+    """A REST body with the path's parts put in, all under the names of the payload's fields."""
+    renamed = {command.body_fields.get(key, key): value for key, value in (body or {}).items()}
+    return {**renamed, **{command.parameters[name]: value for name, value in path.items()}}

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from b2bua.bridges import RoomBridge
 from b2bua.dialing import OutboundCall
 from b2bua.errors import Invalid, NotImplementedYet
 from b2bua.leg import Leg
@@ -164,6 +165,27 @@ class UpdateRouting(Payload):
     updates: list[RowUpdate] = Field(default_factory=list, json_schema_extra={REQUIRED: True})
 
 
+DIRECTION = "As the room named sees it: bidirectional, send, receive or none"
+
+
+class BridgeList(Payload):
+    room_id: str = required()
+
+
+class BridgeRef(BridgeList):
+    bridge_id: str = required()
+
+
+class BridgeCreate(BridgeList):
+    bridge_id: str = Field("", description="Bridge id; generated if empty")
+    peer_room_id: str = required("The other room; its rate must be the same")
+    direction: str = Field("", description=DIRECTION)
+
+
+class BridgeUpdate(BridgeRef):
+    direction: str = required(DIRECTION)
+
+
 class RecordStart(IdPayload):
     storage: str = required("file or s3")
     multi_channel: bool = Field(False, json_schema_extra={REQUIRED: True})
@@ -237,6 +259,19 @@ class AddLegResult(Result):
     leg_id: str
     from_: str | None = Field(None, alias="from", description="Room the leg was moved from")
     to: str | None = Field(None, description="Room the leg was moved to")
+
+
+class BridgeView(Result):
+    id: str
+    room_id: str
+    direction: str
+    sample_rate: int
+
+    @classmethod
+    def of(cls, bridge: RoomBridge, room: Room) -> BridgeView:
+        """As `room` sees it."""
+        peer, direction = bridge.peer_of(room.id), bridge.seen_from(room.id)
+        return cls(id=bridge.id, room_id=peer, direction=direction, sample_rate=room.sample_rate)
 
 
 class RoomRouting(Result):

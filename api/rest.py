@@ -48,7 +48,7 @@ def _handler(core: Core, command: Command) -> Any:
         instance = core.config.instance_id
         try:
             body = await _read_body(request, command.body)
-            payload = merge(body, request.path_params, command.parameters)
+            payload = merge(body, request.path_params, command)
             return Reply(await perform(core, command, payload), instance, command.status)
         except BodyTooLarge:
             return Reply({"error": f"request body is larger than {MAX_BODY} bytes"}, instance, 413)
@@ -59,7 +59,7 @@ def _handler(core: Core, command: Command) -> Any:
     return handle
 
 
-async def _read_body(request: Request, rule: Body) -> object:
+async def _read_body(request: Request, rule: Body) -> dict[str, Any] | None:
     if rule is Body.NONE:
         return None
     raw = bytearray()

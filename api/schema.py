@@ -135,6 +135,10 @@ def _operation(command: Command) -> dict[str, Any]:
         ]
     if command.body is not Body.NONE:
         body = model_schema(command.payload, without=tuple(command.parameters.values()))
+        names = {field: key for key, field in command.body_fields.items()}
+        body["properties"] = {names.get(field, field): schema for field, schema in body["properties"].items()}
+        if "required" in body:
+            body["required"] = [names.get(field, field) for field in body["required"]]
         operation["requestBody"] = {
             "required": command.body is Body.NEEDED,
             "content": {"application/json": {"schema": body}},

@@ -44,6 +44,8 @@ class Command:
     """REST path below /v1; `{name}` takes the path's part."""
     path_fields: Mapping[str, str] = field(default_factory=dict)
     """Path parameter to payload field, where their names differ."""
+    body_fields: Mapping[str, str] = field(default_factory=dict)
+    """Body key to payload field, where REST calls it something else."""
     status: int = 200
     """HTTP status of success."""
     body: Body = Body.NONE

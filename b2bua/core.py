@@ -14,7 +14,11 @@ from b2bua.events import EventBus
 from b2bua.leg import Leg
 from b2bua.legs import Legs
 from b2bua.reasons import EndReason
-from b2bua.rooms import Rooms
+from b2bua.recordings import Recordings
+from b2bua.registry import RoomRegistry
+from b2bua.room_bridges import RoomBridges
+from b2bua.rooms import Rooms, Surroundings
+from b2bua.routing import Routing
 from b2bua.sip.config import SipConfig
 from b2bua.sip.engine import SipEngine
 from b2bua.sip.notices import Notice
@@ -49,8 +53,13 @@ class Core:
         self.mixers = Mixers()
         self.recorder = Recorder()
         self.tasks = Tasks()
+        self.registry = RoomRegistry()
         self.legs = Legs(self.engine, self.bus, self.mixers, self.tasks)
-        self.rooms = Rooms(self.legs, self.bus, self.mixers, self.recorder, self.tasks, config.recording_dir)
+        self.recordings = Recordings(self.registry, self.bus, self.recorder, config.recording_dir)
+        self.bridges = RoomBridges(self.registry, self.bus)
+        self.routing = Routing(self.registry, self.legs, self.bus)
+        surroundings = Surroundings(self.registry, self.bus, self.mixers, self.tasks)
+        self.rooms = Rooms(surroundings, self.legs, self.recordings)
         self.rooms.default_rate = config.default_sample_rate
 
     def _on_notice(self, notice: Notice) -> None:
@@ -76,7 +85,7 @@ class Core:
             await self.engine.start()
             stack.push_async_callback(self.engine.stop)
             stack.push_async_callback(self.tasks.close, TASK_PATIENCE)
-            stack.push_async_callback(self.rooms.finish_recordings)
+            stack.push_async_callback(self.recordings.finish_all)
             stack.push_async_callback(self.legs.end_all, EndReason.SHUTDOWN)
             yield self
 

@@ -211,6 +211,38 @@ class RoomDeleted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoomBridged(Event):
+    type = "room.bridged"
+    summary = "Two rooms' mixers were joined"
+    bridge_id: str
+    room_a_id: str
+    room_b_id: str
+    direction: str
+    """bidirectional, a_to_b, b_to_a or none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomBridgeUpdated(Event):
+    type = "room.bridge_updated"
+    summary = "A bridge's audio flow direction changed"
+    bridge_id: str
+    room_a_id: str
+    room_b_id: str
+    direction: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomUnbridged(Event):
+    type = "room.unbridged"
+    summary = "A bridge was torn down"
+    bridge_id: str
+    room_a_id: str
+    room_b_id: str
+    reason: str | None = None
+    """room_deleted, or absent when the bridge itself was deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordingStarted(Event):
     type = "recording.started"
     summary = "Recording began"
@@ -244,6 +276,9 @@ EVENTS: tuple[type[Event], ...] = (
     LegCommandFailed,
     RoomCreated,
     RoomDeleted,
+    RoomBridged,
+    RoomBridgeUpdated,
+    RoomUnbridged,
     RecordingStarted,
     RecordingFinished,
 )

@@ -42,21 +42,27 @@ class RoomSound:
 
     members: tuple[Member, ...] = ()
     matrix: Matrix = field(default_factory=dict)
+    bridged: tuple[Member, ...] = ()
+    """Members of the other rooms whose audio reaches this one. The matrix says nothing of them."""
 
 
 def edges(room: RoomSound) -> dict[Edge, float]:
     """The edges of a room: each listener's sum is everybody it hears, itself excepted."""
-    speakers = [member for member in room.members if member.kind is MemberKind.LEG and not member.muted]
+    speakers = _speakers(room.members)
+    guests = _speakers(room.bridged)
     return {
         (source.port, listener.port): UNITY
         for listener in room.members
-        for source in _heard_by(listener, speakers, room.matrix)
+        if not listener.deaf
+        for source in (*_heard_by(listener, speakers, room.matrix), *guests)
     }
 
 
+def _speakers(members: Iterable[Member]) -> list[Member]:
+    return [member for member in members if member.kind is MemberKind.LEG and not member.muted]
+
+
 def _heard_by(listener: Member, speakers: Iterable[Member], matrix: Matrix) -> Iterable[Member]:
-    if listener.deaf:
-        return []
     others = [source for source in speakers if source.port != listener.port]
     if listener.kind is MemberKind.TAP or not listener.role or listener.role not in matrix:
         return others

@@ -7,6 +7,7 @@ from typing import NewType
 
 LegId = NewType("LegId", str)
 RoomId = NewType("RoomId", str)
+BridgeId = NewType("BridgeId", str)
 
 
 def new_leg_id() -> LegId:

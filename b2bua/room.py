@@ -22,7 +22,7 @@ class RoomRecording:
 
 @dataclass(eq=False, slots=True)
 class Room:
-    """Changed by its manager (`rooms.py`) only. After each change: refresh()."""
+    """Changed by its manager (`rooms.py`) only. After each change it refreshes."""
 
     id: RoomId
     mixer: Mixer
@@ -40,17 +40,16 @@ class Room:
         """The matrix as plain data, sources in order."""
         return {listener: sorted(sources) for listener, sources in self.matrix.items()}
 
-    def sound(self) -> RoomSound:
-        """The room as the hearing function sees it."""
-        parties = [
+    def parties(self) -> tuple[Member, ...]:
+        """The legs in it, as the hearing function sees them."""
+        return tuple(
             Member(port=stream.name, role=leg.role, muted=leg.muted, deaf=leg.deaf)
             for leg in self.members.values()
             for stream in leg.streams
-        ]
-        if self.recording is not None:
-            parties.append(Member(port=self.recording.port, kind=MemberKind.TAP))
-        return RoomSound(members=tuple(parties), matrix=self.matrix)
+        )
 
-    def refresh(self) -> None:
-        """Make the mixer do what the room says."""
-        self.mixer.apply(self.id, edges(self.sound()))
+    def refresh(self, bridged: tuple[Member, ...] = ()) -> None:
+        """Make the mixer do what the room says. `bridged` are the parties of the rooms that are heard in it."""
+        taps = () if self.recording is None else (Member(port=self.recording.port, kind=MemberKind.TAP),)
+        sound = RoomSound(members=self.parties() + taps, matrix=self.matrix, bridged=bridged)
+        self.mixer.apply(self.id, edges(sound))

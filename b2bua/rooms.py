@@ -1,26 +1,25 @@
-"""All rooms: creation, joining, moving, leaving, deletion, and recording of the mix (vsi-behaviour section 3)."""
+"""Rooms: creation, joining, moving, leaving, deletion (vsi-behaviour section 3)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 from b2bua import events
-from b2bua.errors import Conflict, Failed, Invalid, LegroomError, NotFound
+from b2bua.errors import Conflict, Invalid, NotFound
 from b2bua.ids import LegId, RoomId, new_room_id
 from b2bua.leg import Leg, LegType
 from b2bua.leg_state import LegState
 from b2bua.legs import Legs
 from b2bua.reasons import EndReason
-from b2bua.room import Room, RoomRecording
+from b2bua.recordings import Recordings
+from b2bua.registry import RoomRegistry
+from b2bua.room import Room
+from b2bua.room_bridges import RoomBridges
+from b2bua.routing import Routing
 from b2bua.tasks import Tasks
-from media.mixer import RATES, Mixers, PortName
-from media.recorder import Recorder, Tap
+from media.mixer import RATES, Mixers
 
 log = logging.getLogger(__name__)
 
@@ -56,34 +55,33 @@ class Joined:
     moved_from: RoomId | None = None
 
 
-class Rooms:
-    """The registry of rooms. Event loop's thread only."""
+@dataclass(frozen=True)
+class Surroundings:
+    """What a room manager works with."""
 
-    def __init__(
-        self, legs: Legs, bus: events.EventBus, mixers: Mixers, recorder: Recorder, tasks: Tasks, folder: Path
-    ) -> None:
+    registry: RoomRegistry
+    bus: events.EventBus
+    mixers: Mixers
+    tasks: Tasks
+
+
+class Rooms:
+    """Who is in which room. Event loop's thread only."""
+
+    def __init__(self, surroundings: Surroundings, legs: Legs, recordings: Recordings) -> None:
+        self._registry = surroundings.registry
+        self._bus = surroundings.bus
+        self._mixers = surroundings.mixers
+        self._tasks = surroundings.tasks
         self._legs = legs
-        self._bus = bus
-        self._mixers = mixers
-        self._recorder = recorder
-        self._tasks = tasks
-        self._folder = folder
-        self._rooms: dict[RoomId, Room] = {}
+        self._recordings = recordings
+        self._bridges = RoomBridges(self._registry, self._bus)
+        self._routing = Routing(self._registry, legs, self._bus)
         self._awaited: dict[LegId, RoomId] = {}
         self.default_rate = 16000
         legs.on_ready = self._on_ready
         legs.on_changed = self._on_changed
         legs.on_over = self._on_over
-
-    def get(self, room_id: str) -> Room:
-        """Raises NotFound."""
-        room = self._rooms.get(RoomId(room_id))
-        if room is None:
-            raise NotFound("room", room_id)
-        return room
-
-    def all(self) -> list[Room]:
-        return list(self._rooms.values())
 
     def create(self, room_id: str = "", *, app_id: str = "", sample_rate: int = 0) -> Room:
         """Raises Invalid for a rate that is not offered, Conflict when the id is taken."""
@@ -91,31 +89,33 @@ class Rooms:
         if rate not in RATES:
             raise Invalid(f"sample_rate must be one of {', '.join(map(str, RATES))}, not {rate}")
         chosen = RoomId(room_id) if room_id else new_room_id()
-        if chosen in self._rooms:
+        if self._registry.find(chosen) is not None:
             raise Conflict(f"room already exists: {chosen}")
         room = Room(chosen, self._mixers.at(rate), app_id=app_id)
-        self._rooms[chosen] = room
+        self._registry.add(room)
         self._bus.publish(events.RoomCreated(room_id=chosen, app_id=app_id or None))
         return room
 
     def get_or_create(self, room_id: str, *, app_id: str = "") -> Room:
         """The room of that id, made at the default rate if it is missing."""
-        return self._rooms.get(RoomId(room_id)) or self.create(room_id, app_id=app_id)
+        return self._registry.find(room_id) or self.create(room_id, app_id=app_id)
 
     async def delete(self, room_id: str) -> None:
         """Hang up every leg in it and remove it; returns when all of that has been published. Raises NotFound.
 
         Legs that are being dialled into it end too: they have nowhere to go.
         """
-        room = self.get(room_id)
-        del self._rooms[room.id]
+        room = self._registry.get(room_id)
+        for bridge in self._bridges.list(room.id):
+            self._bridges.remove(bridge, "room_deleted")
+        self._registry.remove(room)
         members = list(room.members.values())
         members += [leg for leg in self._legs.all() if self._awaited.get(leg.id) == room.id]
         room.members.clear()
         for leg in members:
             leg.room_id = None
-        await self._finish_recording(room)
-        room.refresh()
+        self._registry.refresh(room)
+        await self._recordings.finish(room)
         self._bus.publish(events.RoomDeleted(room_id=room.id, app_id=room.app_id or None))
         for leg in members:
             self._legs.end(leg, EndReason.ROOM_DELETED)
@@ -148,14 +148,14 @@ class Rooms:
         origin = leg.room_id
         self._join(leg, room)
         if origin is not None and leg.role != old_role:
-            self._publish_role(leg, old_role)
+            self._routing.publish_role(leg, old_role)
         elif origin is None and joining.role is not None:
-            self._publish_routing(room, "leg_joined")
+            self._routing.publish(room, "leg_joined")
         return Joined("moved" if origin else "added", room.id, leg.id, origin)
 
     async def remove(self, room_id: str, leg_id: str) -> None:
         """Take a leg out; the call goes on. Raises Invalid when the room or the leg in it does not exist."""
-        room = self._rooms.get(RoomId(room_id))
+        room = self._registry.find(room_id)
         if room is None:
             raise Invalid(f"room not found: {room_id}")
         leg = room.members.get(LegId(leg_id))
@@ -176,12 +176,12 @@ class Rooms:
 
     def _on_changed(self, leg: Leg) -> None:
         if leg.room_id is not None:
-            self._rooms[leg.room_id].refresh()
+            self._registry.refresh(self._registry.get(leg.room_id))
 
     async def _on_over(self, leg: Leg) -> None:
         self._awaited.pop(leg.id, None)
         if leg.room_id is not None:
-            room = self._rooms[leg.room_id]
+            room = self._registry.get(leg.room_id)
             self._leave(leg, room)
             await self._after_leaving(room)
 
@@ -191,7 +191,7 @@ class Rooms:
         except TimeoutError:
             self._legs.command_failed(leg, "add_to_room", f"the leg was not answered within {ANSWER_PATIENCE:.0f} s")
             return
-        room = self._rooms.get(room_id)
+        room = self._registry.find(room_id)
         if not leg.in_conversation or leg.end_reason is not None:
             self._legs.command_failed(leg, "add_to_room", "the leg ended before it was answered")
         elif room is None:
@@ -199,65 +199,17 @@ class Rooms:
         elif leg.room_id is None:
             self._join(leg, room)
             if announce_role:
-                self._publish_routing(room, "leg_joined")
-
-    # routing
-
-    def set_role(self, leg_id: str, role: str) -> Leg:
-        """Give a leg another role. The role it has already changes nothing and makes no events. Raises NotFound."""
-        leg = self._legs.get(leg_id)
-        if leg.role != role:
-            old, leg.role = leg.role, role
-            self._on_changed(leg)
-            self._publish_role(leg, old)
-        return leg
-
-    def set_routing(self, room_id: str, matrix: Mapping[str, Iterable[str]]) -> Room:
-        """Replace the whole matrix, all rows at once; an empty one is full mesh. Raises NotFound."""
-        room = self.get(room_id)
-        room.matrix = {listener: frozenset(sources) for listener, sources in matrix.items()}
-        room.refresh()
-        self._publish_routing(room, "set")
-        return room
-
-    def update_routing(self, room_id: str, rows: Iterable[tuple[str, Iterable[str] | None]]) -> Room:
-        """Replace some rows; None takes a row out. Heard all at once, published row by row. Raises NotFound."""
-        room = self.get(room_id)
-        matrix = dict(room.matrix)
-        for listener, sources in rows:
-            if sources is None:
-                matrix.pop(listener, None)
-            else:
-                matrix[listener] = frozenset(sources)
-            room.matrix = dict(matrix)
-            self._publish_routing(room, "update")
-        room.refresh()
-        return room
-
-    def _publish_role(self, leg: Leg, old: str) -> None:
-        room = self._rooms[leg.room_id] if leg.room_id is not None else None
-        self._bus.publish(
-            events.LegRoleChanged(
-                leg_id=leg.id, room_id=leg.room_id, old_role=old, new_role=leg.role, app_id=leg.app_id or None
-            )
-        )
-        if room is not None:
-            self._publish_routing(room, "leg_role_changed")
-
-    def _publish_routing(self, room: Room, reason: str) -> None:
-        self._bus.publish(
-            events.RoomRoutingChanged(room_id=room.id, matrix=room.routing(), reason=reason, app_id=room.app_id or None)
-        )
+                self._routing.publish(room, "leg_joined")
 
     def _join(self, leg: Leg, room: Room) -> None:
-        origin = self._rooms[leg.room_id] if leg.room_id is not None else None
+        origin = self._registry.find(leg.room_id)
         if origin is not None:
             origin.members.pop(leg.id)
-            origin.refresh()
+            self._registry.refresh(origin)
         leg.audio.enter(room.mixer)
         leg.room_id = room.id
         room.members[leg.id] = leg
-        room.refresh()
+        self._registry.refresh(room)
         if origin is not None:
             self._bus.publish(events.LegLeftRoom(leg_id=leg.id, room_id=origin.id, app_id=leg.app_id or None))
             self._tasks.start(self._after_leaving(origin), f"after leaving {origin.id}")
@@ -266,68 +218,10 @@ class Rooms:
     def _leave(self, leg: Leg, room: Room) -> None:
         room.members.pop(leg.id, None)
         leg.room_id = None
-        room.refresh()
+        self._registry.refresh(room)
         self._bus.publish(events.LegLeftRoom(leg_id=leg.id, room_id=room.id, app_id=leg.app_id or None))
 
     async def _after_leaving(self, room: Room) -> None:
         """What ends with the last leg, however it left."""
         if not room.members:
-            await self._finish_recording(room)
-
-    # recording
-
-    async def start_recording(self, room_id: str) -> str:
-        """Record the room's mix; returns the path that the file will have.
-
-        Raises NotFound, Conflict (no legs, or recording already) and Failed (the file cannot be made).
-        """
-        room = self._recordable(room_id)
-        path = self._folder / f"{datetime.now():%Y%m%d_%H%M%S}_{secrets.token_hex(4)}.wav"
-        try:
-            tap = await asyncio.to_thread(Tap, path, room.sample_rate)
-        except OSError as error:
-            raise Failed(f"the recording cannot be written to {path}: {error.strerror}") from error
-        try:
-            self._recordable(room_id)  # the disk may have taken its time
-        except LegroomError:
-            await asyncio.to_thread(tap.writer.discard)
-            raise
-        room.recording = RoomRecording(tap, PortName(f"{room.id}/recorder"), str(path))
-        room.mixer.join(room.recording.port, tap.port, speaks=False)
-        room.refresh()
-        self._recorder.start(tap)
-        self._bus.publish(events.RecordingStarted(room_id=room.id, app_id=room.app_id or None, file=str(path)))
-        return str(path)
-
-    def _recordable(self, room_id: str) -> Room:
-        room = self.get(room_id)
-        if not room.members:
-            raise Conflict("room has no participants")
-        if room.recording is not None:
-            raise Conflict(f"room is being recorded already: {room.recording.path}")
-        return room
-
-    async def stop_recording(self, room_id: str) -> str:
-        """Complete the file and publish it; returns its path. Raises NotFound, Failed."""
-        room = self.get(room_id)
-        if room.recording is None:
-            raise NotFound("recording of room", room_id)
-        return await self._finish_recording(room)
-
-    async def _finish_recording(self, room: Room) -> str:
-        recording, room.recording = room.recording, None
-        if recording is None:
-            return ""
-        room.mixer.leave(recording.port)
-        room.refresh()
-        try:
-            file = str(await self._recorder.finish(recording.tap))
-        except OSError as error:
-            log.error("recording %s could not be published: %s", recording.path, error)
-            file = ""
-        self._bus.publish(events.RecordingFinished(room_id=room.id, app_id=room.app_id or None, file=file))
-        return file
-
-    async def finish_recordings(self) -> None:
-        """At shutdown."""
-        await asyncio.gather(*(self._finish_recording(room) for room in self._rooms.values()))
+            await self._recordings.finish(room)

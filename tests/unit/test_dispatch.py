@@ -110,20 +110,25 @@ def test_results_are_plain_data_without_what_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "path", "parameters", "payload"),
+    ("command", "body", "path", "payload"),
     [
-        (None, {}, {}, {}),
-        (None, {"id": "1"}, {"id": "id"}, {"id": "1"}),
-        ({"a": 1}, {"id": "1"}, {"id": "room_id"}, {"a": 1, "room_id": "1"}),
-        ({"id": "2"}, {"id": "1"}, {"id": "id"}, {"id": "1"}),
-        ([1], {"id": "1"}, {"id": "id"}, [1]),
+        ("list_legs", None, {}, {}),
+        ("get_leg", None, {"id": "1"}, {"id": "1"}),
+        ("add_leg_to_room", {"leg_id": "l"}, {"id": "1"}, {"leg_id": "l", "room_id": "1"}),
+        ("delete_leg", {"id": "2", "reason": "busy"}, {"id": "1"}, {"id": "1", "reason": "busy"}),
+        (
+            "bridge_create",
+            {"id": "b", "room_id": "2"},
+            {"id": "1"},
+            {"bridge_id": "b", "peer_room_id": "2", "room_id": "1"},
+        ),
     ],
 )
 def test_the_path_goes_into_the_payload(
-    body: object, path: dict[str, str], parameters: dict[str, str], payload: object
+    command: str, body: dict[str, Any] | None, path: dict[str, str], payload: dict[str, Any]
 ) -> None:
-    """Under the field's name, and wins over the body."""
-    assert merge(body, path, parameters) == payload
+    """Under the fields' names, and wins over the body."""
+    assert merge(body, path, BY_NAME[command]) == payload
 
 
 def test_the_table_has_each_name_and_each_route_once() -> None:

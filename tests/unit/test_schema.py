@@ -66,7 +66,8 @@ def test_every_command_is_a_rest_operation(command: Command) -> None:
     if command.body is not Body.NONE:
         body = operation["requestBody"]["content"]["application/json"]["schema"]
         fields = {field.alias or name for name, field in command.payload.model_fields.items()}
-        assert set(body["properties"]) == fields - set(command.parameters.values())
+        keys = {command.body_fields.get(key, key) for key in body["properties"]}
+        assert keys == fields - set(command.parameters.values())
         assert set(body.get("required", [])) <= set(body["properties"])
 
 
