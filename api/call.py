@@ -75,7 +75,8 @@ class TestCall:
             await self.engine.start()
             stack.push_async_callback(self.engine.stop)
             stack.push_async_callback(self._stop_media)
-            number = await self.engine.dial(await dial_request(request, uri, self.engine.config))
+            number = self.engine.new_number()
+            await self.engine.dial(number, await dial_request(request, uri, self.engine.config))
             print(f"calling {request.to}")
             deadline = asyncio.get_running_loop().call_later(request.ring_timeout, self._hang_up, number)
             while True:

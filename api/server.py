@@ -8,12 +8,14 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from typing import cast
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.app import application
 from api.settings import LOG_LEVELS, Settings
-from api.vsi import MAX_MESSAGE
+from api.vsi import ABORT, MAX_MESSAGE
 from b2bua.core import Core
 from b2bua.errors import StartError
 
@@ -21,6 +23,14 @@ log = logging.getLogger("legroom")
 
 CLOSE_SECONDS = 5
 """How long a shutdown waits for HTTP clients."""
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's, with a way to drop a connection: ASGI has none."""
+
+    async def run_asgi(self) -> None:
+        cast("dict[str, object]", self.scope)[ABORT] = self.transport.abort
+        await super().run_asgi()
 
 
 class Http(uvicorn.Server):
@@ -88,7 +98,7 @@ def http_config(core: Core, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=CLOSE_SECONDS,

@@ -30,8 +30,15 @@ log = logging.getLogger(__name__)
 PING_SECONDS = 30.0
 WRITE_SECONDS = 5.0
 """A frame that cannot be written in this time ends the connection."""
+MOST_REPLIES = 16
+"""Replies that may wait for a client before its next command is read."""
+LONGEST_NAME = 100
+"""Of an unknown command, as echoed in its error."""
 MAX_MESSAGE = 1024 * 1024
 """Largest frame from a client, in bytes."""
+
+ABORT = "legroom.abort"
+"""Where the server puts a function into the scope that drops the connection as it stands (api/server.py)."""
 
 INVALID_JSON: dict[str, Any] = {"type": "error", "data": {"code": 400, "message": "invalid JSON"}}
 
@@ -45,6 +52,13 @@ class Outbox:
         self._events: deque[tuple[int, str]] = deque()
         self._dropped = 0
         self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+
+    async def room_for_replies(self) -> None:
+        """Wait until the client has taken its replies: one that only asks and never reads is made to wait."""
+        while len(self._replies) >= MOST_REPLIES:
+            self._drained.clear()
+            await self._drained.wait()
 
     def reply(self, frame: dict[str, Any]) -> None:
         self._replies.append(encode(frame))
@@ -69,6 +83,7 @@ class Outbox:
         while self._replies or self._events:
             if self._replies:
                 yield self._replies.popleft()
+                self._drained.set()
                 continue
             dropped, text = self._events.popleft()
             if dropped:
@@ -93,8 +108,12 @@ class Session:
             await self._socket.accept()
             await self._write(encode({"type": "connected"}))
             await self._serve()
-        except (WebSocketDisconnect, TimeoutError, RuntimeError, OSError) as error:
+        except (WebSocketDisconnect, RuntimeError, ConnectionError) as error:
             log.info("VSI client gone: %s", error or type(error).__name__)
+        except TimeoutError:
+            log.info("VSI client does not read: cut off")
+            # Closing would wait for what it does not read, for as long as it likes.
+            self._socket.scope[ABORT]()
         finally:
             unsubscribe()
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):
@@ -118,6 +137,7 @@ class Session:
 
     async def _read(self) -> None:
         while True:
+            await self._outbox.room_for_replies()
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
@@ -144,7 +164,11 @@ class Session:
         echoed = {"request_id": frame["request_id"]} if frame.get("request_id") else {}
         command = BY_NAME.get(name)
         if command is None:
-            return {"type": "error", **echoed, "data": {"code": 400, "message": f"unknown command: {name}"}}
+            return {
+                "type": "error",
+                **echoed,
+                "data": {"code": 400, "message": f"unknown command: {name[:LONGEST_NAME]}"},
+            }
         try:
             data = await perform(self._core, command, frame.get("payload"))
         except Exception as error:  # noqa: BLE001  (the table in errors.py says what the client is told)

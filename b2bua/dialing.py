@@ -27,6 +27,10 @@ RESERVED_HEADERS = frozenset(
 """Headers that the SIP stack writes itself; a second one would break the message."""
 
 
+LONGEST_SECONDS = 10_000_000
+"""Longest time limit of a call that is taken for one: about 116 days."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OutboundCall:
     """What a client asks for when it places a SIP call. Times in seconds, 0 for no limit."""
@@ -95,8 +99,8 @@ def check(call: OutboundCall) -> SipUri:
     check_headers(call.headers)
     check_headers({"Privacy": call.privacy})
     for name, value in (("ring_timeout", call.ring_timeout), ("max_duration", call.max_duration)):
-        if value < 0:
-            raise Invalid(f"{name} must not be negative; 0 means no limit")
+        if not 0 <= value <= LONGEST_SECONDS:
+            raise Invalid(f"{name} must be 0 (no limit) to {LONGEST_SECONDS} seconds")
     from_address(call.from_, "host")
     return uri
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from b2bua import events
 from b2bua.dialing import OutboundCall, check, dial_request
-from b2bua.errors import Conflict, Failed, Invalid, LegroomError, NotFound
+from b2bua.errors import Conflict, Invalid, LegroomError, NotFound
 from b2bua.ids import LegId, new_leg_id
 from b2bua.leg import Leg, LegType
 from b2bua.leg_state import LegInput, LegState
@@ -139,15 +139,19 @@ class Legs:
         leg.max_duration = request.max_duration
 
         async def place() -> None:
+            number = self._engine.new_number()
             try:
-                leg.call = await self._engine.dial(await dial_request(request, uri, self._engine.config))
+                invite = await dial_request(request, uri, self._engine.config)
+                if leg.end_reason is None:  # it may have been deleted while its host was looked up
+                    leg.call = number
+                    self._by_call[number] = leg
+                    await self._engine.dial(number, invite)
             except Exception as error:  # noqa: BLE001  (whatever it is, the leg must not ring for ever)
                 log.warning("leg %s: the INVITE could not be sent: %s", leg.id, error)
+                self._by_call.pop(number, None)
+                leg.call = None
+            if leg.call is None:
                 await self._over(leg, EndReason.INVITE_FAILED, StreamStatistics())
-                return
-            self._by_call[leg.call] = leg
-            if leg.end_reason is not None:  # deleted in the meantime
-                await self._engine.end(leg.call)
 
         self._tasks.start(place(), f"dial {leg.id}")
         return leg
@@ -224,7 +228,7 @@ class Legs:
         )
 
     def _on_early_media(self, leg: Leg) -> None:
-        if leg.happen(LegInput.EARLY_MEDIA):
+        if leg.end_reason is None and leg.happen(LegInput.EARLY_MEDIA):
             self._bus.publish(events.LegEarlyMedia(leg_id=leg.id, app_id=leg.app_id or None, leg_type=leg.type))
             self.on_ready(leg)
 
@@ -261,7 +265,7 @@ class Legs:
             await self._engine.respond(_call_of(leg), 200, codec=codec)
         except Conflict:
             log.debug("leg %s ended before it could be answered", leg.id)
-        except Failed as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, the caller must not wait for ever)
             log.warning("leg %s could not be answered: %s", leg.id, error)
             self.end(leg, EndReason.CONNECT_FAILED)
 

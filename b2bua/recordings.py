@@ -38,8 +38,9 @@ class Recordings:
             tap = await asyncio.to_thread(Tap, path, room.sample_rate)
         except OSError as error:
             raise Failed(f"the recording cannot be written to {path}: {error.strerror}") from error
-        try:
-            self._recordable(room_id)  # the disk may have taken its time
+        try:  # the disk may have taken its time
+            if self._recordable(room_id) is not room:
+                raise Conflict(f"room {room_id} has been deleted")
         except LegroomError:
             await asyncio.to_thread(tap.writer.discard)
             raise
@@ -63,20 +64,28 @@ class Recordings:
         room = self._registry.get(room_id)
         if room.recording is None:
             raise NotFound("recording of room", room_id)
-        return await self.finish(room)
+        path = room.recording.path
+        file = await self.finish(room)
+        if not file:
+            raise Failed(f"the recording could not be published to {path}; see the log")
+        return file
 
     async def finish(self, room: Room) -> str:
         recording, room.recording = room.recording, None
         if recording is None:
+            if room.finishing is not None:  # somebody else is at it
+                await room.finishing.wait()
             return ""
+        room.finishing = published = asyncio.Event()
         room.mixer.leave(recording.port)
         self._registry.refresh(room)
         try:
             file = str(await self._recorder.finish(recording.tap))
-        except OSError as error:
-            log.error("recording %s could not be published: %s", recording.path, error)
+        except Exception as error:  # noqa: BLE001  (rooms and legs must end whatever the disk does)
+            log.error("recording %s could not be published and stays staged: %s", recording.path, error)
             file = ""
         self._bus.publish(events.RecordingFinished(room_id=room.id, app_id=room.app_id or None, file=file))
+        published.set()
         return file
 
     async def finish_all(self) -> None:

@@ -22,17 +22,18 @@ class RoomRegistry:
         self.bridges = Bridges()
 
     def find(self, room_id: str | None) -> Room | None:
+        """Whatever has that id, a room that is being deleted included."""
         return self._rooms.get(RoomId(room_id)) if room_id else None
 
     def get(self, room_id: str) -> Room:
-        """Raises NotFound."""
+        """Raises NotFound, also for a room that is being deleted."""
         room = self.find(room_id)
-        if room is None:
+        if room is None or room.closing:
             raise NotFound("room", room_id)
         return room
 
     def all(self) -> list[Room]:
-        return list(self._rooms.values())
+        return [room for room in self._rooms.values() if not room.closing]
 
     def add(self, room: Room) -> None:
         self._rooms[room.id] = room

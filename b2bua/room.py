@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from b2bua.hearing import Matrix, Member, MemberKind, RoomSound, edges
@@ -30,6 +31,10 @@ class Room:
     members: dict[LegId, Leg] = field(default_factory=dict)
     matrix: Matrix = field(default_factory=dict)
     recording: RoomRecording | None = None
+    finishing: asyncio.Event | None = None
+    """Set when the recording that was last stopped has been published."""
+    closing: bool = False
+    """Being deleted: its id is taken until that has been published, but nobody can use it."""
 
     @property
     def sample_rate(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import dataclass
 
 from b2bua import events
@@ -78,6 +79,9 @@ class Rooms:
         self._bridges = RoomBridges(self._registry, self._bus)
         self._routing = Routing(self._registry, legs, self._bus)
         self._awaited: dict[LegId, RoomId] = {}
+        """Outbound legs on their way, and the rooms that they are to join."""
+        self._joining: Counter[LegId] = Counter()
+        """Ringing legs, and how many requests wait for their answer to add them to a room."""
         self.default_rate = 16000
         legs.on_ready = self._on_ready
         legs.on_changed = self._on_changed
@@ -97,8 +101,11 @@ class Rooms:
         return room
 
     def get_or_create(self, room_id: str, *, app_id: str = "") -> Room:
-        """The room of that id, made at the default rate if it is missing."""
-        return self._registry.find(room_id) or self.create(room_id, app_id=app_id)
+        """The room of that id, made at the default rate if it is missing. Raises Conflict while it is being deleted."""
+        room = self._registry.find(room_id)
+        if room is not None and room.closing:
+            raise Conflict(f"room {room_id} is being deleted")
+        return room or self.create(room_id, app_id=app_id)
 
     async def delete(self, room_id: str) -> None:
         """Hang up every leg in it and remove it; returns when all of that has been published. Raises NotFound.
@@ -108,7 +115,7 @@ class Rooms:
         room = self._registry.get(room_id)
         for bridge in self._bridges.list(room.id):
             self._bridges.remove(bridge, "room_deleted")
-        self._registry.remove(room)
+        room.closing = True
         members = list(room.members.values())
         members += [leg for leg in self._legs.all() if self._awaited.get(leg.id) == room.id]
         room.members.clear()
@@ -116,6 +123,7 @@ class Rooms:
             leg.room_id = None
         self._registry.refresh(room)
         await self._recordings.finish(room)
+        self._registry.remove(room)
         self._bus.publish(events.RoomDeleted(room_id=room.id, app_id=room.app_id or None))
         for leg in members:
             self._legs.end(leg, EndReason.ROOM_DELETED)
@@ -180,23 +188,28 @@ class Rooms:
 
     async def _on_over(self, leg: Leg) -> None:
         self._awaited.pop(leg.id, None)
+        for _ in range(self._joining.pop(leg.id, 0)):
+            self._legs.command_failed(leg, "add_to_room", "the leg ended before it was answered")
         if leg.room_id is not None:
             room = self._registry.get(leg.room_id)
             self._leave(leg, room)
             await self._after_leaving(room)
 
     async def _join_when_answered(self, leg: Leg, room_id: RoomId, *, announce_role: bool) -> None:
+        self._joining[leg.id] += 1
         try:
             await asyncio.wait_for(leg.settled.wait(), ANSWER_PATIENCE)
         except TimeoutError:
+            self._joining[leg.id] -= 1
             self._legs.command_failed(leg, "add_to_room", f"the leg was not answered within {ANSWER_PATIENCE:.0f} s")
             return
-        room = self._registry.find(room_id)
         if not leg.in_conversation or leg.end_reason is not None:
-            self._legs.command_failed(leg, "add_to_room", "the leg ended before it was answered")
-        elif room is None:
+            return  # _on_over has said so
+        self._joining.pop(leg.id, None)
+        room = self._registry.find(room_id)
+        if room is None or room.closing:
             self._legs.command_failed(leg, "add_to_room", f"room not found: {room_id}")
-        elif leg.room_id is None:
+        elif leg.room_id != room.id:
             self._join(leg, room)
             if announce_role:
                 self._routing.publish(room, "leg_joined")

@@ -128,5 +128,8 @@ def register_thread() -> None:
 def capture_log(level: int) -> None:
     """Keep pjlib's log lines up to `level` (0 off … 5 everything) for drain_log() instead of printing them."""
 
-def drain_log() -> list[tuple[int, str]]:
-    """The lines logged since the last call, each with its level. Lines beyond 2,000 are counted and dropped."""
+def drain_log() -> list[tuple[int, bytes]]:
+    """The lines logged since the last call, each with its level. Lines beyond 2,000 are counted and dropped.
+
+    Lines quote what peers sent, which need not be UTF-8.
+    """

@@ -105,7 +105,12 @@ class Recorder:
             taps = tuple(self._taps)
             finishing, self._finishing = self._finishing, []
         for tap in taps:
-            tap.drain()
+            try:
+                tap.drain()
+            except Exception:  # this recording ends here, the others go on
+                log.exception("recording %s failed", tap.writer.path)
+                with self._lock:
+                    self._taps.discard(tap)
         for tap, done in finishing:
             self._finish(tap, done)
 

@@ -112,8 +112,12 @@ class PjCall(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         elif info.state == pj.PJSIP_INV_STATE_CONNECTING:
             self._answered = True
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
-            self._answered = self._confirmed = True
-            self._post(notices.Answered(self.number))
+            self._answered = True
+            if self.inbound or self._streams or _is_held(info):
+                self._confirmed = True
+                self._post(notices.Answered(self.number))
+            else:  # an answer that nothing can be heard with
+                self.end(0)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._finish(info.lastStatusCode, _from_peer(prm.e))
 
@@ -121,6 +125,16 @@ class PjCall(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
     def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
         self._local_sdp = keep_codecs(prm.sdp.wholeSdp, self.codecs)
         prm.sdp.wholeSdp = self._local_sdp
+
+    @callback
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+        # Left alone, pjsua would dial whatever the peer names: a way to steal calls.
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+    @callback
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+        # Left alone, pjsua would answer the new call by itself and end this one.
+        prm.statusCode = pj.PJSIP_SC_DECLINE
 
     @callback
     def onStreamCreated(self, prm: Any) -> None:  # noqa: N802
@@ -164,6 +178,12 @@ def _operation(code: int, reason: str = "") -> Any:
     parameters.opt.textCount = parameters.opt.videoCount = 0
     parameters.opt.audioCount = 1
     return parameters
+
+
+def _is_held(info: Any) -> bool:
+    """Whether the audio is there but resting: answered inactive, or with address 0.0.0.0."""
+    resting = {pj.PJSUA_CALL_MEDIA_REMOTE_HOLD, pj.PJSUA_CALL_MEDIA_LOCAL_HOLD}
+    return any(media.status in resting for media in info.media)
 
 
 def _from_peer(event: Any) -> bool:

@@ -136,4 +136,4 @@ class PjEndpoint:
 def drain_log() -> None:
     """Move pjproject's log lines into Python's logging."""
     for level, text in _bridge.drain_log():
-        pj_log.log(PJ_LOG_LEVELS.get(level, logging.DEBUG), "%s", text.rstrip())
+        pj_log.log(PJ_LOG_LEVELS.get(level, logging.DEBUG), "%s", text.decode("utf-8", "replace").rstrip())

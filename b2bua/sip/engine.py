@@ -52,6 +52,7 @@ class SipEngine:
         # SIP thread only
         self._endpoint = PjEndpoint(config, self._on_incoming)
         self._calls: dict[CallNumber, PjCall] = {}
+        # both threads: taking the next number is one step
         self._numbers = itertools.count(1)
 
     @property
@@ -89,9 +90,13 @@ class SipEngine:
         """Answer an incoming INVITE. Raises Conflict when the call is gone, Failed when SIP refuses."""
         await self._submit(functools.partial(self._respond, call, code, codec))
 
-    async def dial(self, request: Dial) -> CallNumber:
-        """Send an INVITE. Raises Failed when it cannot be sent at all."""
-        return await self._submit(functools.partial(self._dial, request))
+    def new_number(self) -> CallNumber:
+        """The number of a call that is about to be dialled: its notices may come before dial() returns."""
+        return CallNumber(next(self._numbers))
+
+    async def dial(self, number: CallNumber, request: Dial) -> None:
+        """Send an INVITE. Raises Failed when it cannot be sent at all; nothing is told of the call then."""
+        await self._submit(functools.partial(self._dial, number, request))
 
     async def end(self, call: CallNumber, code: int = 0) -> None:
         """End a call in whatever state it is; `code` is the final response to an INVITE still unanswered.
@@ -103,11 +108,12 @@ class SipEngine:
         return await self._submit(lambda: len(self._calls))
 
     async def _submit(self, operation: Callable[[], T]) -> T:
-        if self._waker is None or self._loop is None:
+        waker = self._waker
+        if waker is None or self._loop is None:
             raise Failed("the SIP engine is not running")
         result: asyncio.Future[T] = self._loop.create_future()
         self._commands.append((operation, result))
-        self._waker.wake()
+        waker.wake()
         return await result
 
     # the SIP thread
@@ -122,7 +128,10 @@ class SipEngine:
             return
         self._settle(started, None, None)
         while not self._stopping.is_set():
-            self._turn()
+            try:
+                self._turn()
+            except Exception:  # one bad message must not end SIP for everybody
+                log.exception("the SIP thread stumbled")
         self._shut_down()
 
     def _turn(self) -> None:
@@ -196,8 +205,7 @@ class SipEngine:
         if call is not None and not call.ended:
             call.end(code)
 
-    def _dial(self, request: Dial) -> CallNumber:
-        number = CallNumber(next(self._numbers))
+    def _dial(self, number: CallNumber, request: Dial) -> None:
         call = PjCall(self._endpoint.account, number, self._post, request.codecs or self.config.codecs, None)
         self._calls[number] = call
         try:
@@ -205,7 +213,6 @@ class SipEngine:
         except pj.Error:
             call.ended = True
             raise
-        return number
 
     def _on_incoming(self, account: Any, pj_id: int, text: str) -> None:
         """An INVITE that pjsip has accepted as well-formed. Reject what cannot become a call, announce the rest."""

@@ -47,8 +47,13 @@ def audio_codecs(sdp: str) -> list[Codec]:
 
 def has_literal_addresses(sdp: str) -> bool:
     """Whether every connection address is an IP address. A name would be looked up, blocking, when media starts."""
-    connections = [line.split() for line in sdp.splitlines() if line.startswith("c=")]
-    return all(len(parts) == 3 and _is_address(parts[2].partition("/")[0]) for parts in connections)
+    lines = [line.split() for line in sdp.splitlines()]
+    connections = [parts for parts in lines if parts and parts[0].startswith("c=")]
+    # RFC 3605: `a=rtcp:port`, or with an address behind it.
+    control = [parts for parts in lines if len(parts) > 1 and parts[0].startswith("a=rtcp:")]
+    return all(len(parts) == 3 and _is_address(parts[2].partition("/")[0]) for parts in connections) and all(
+        len(parts) == 4 and _is_address(parts[3]) for parts in control
+    )
 
 
 def _is_address(text: str) -> bool:

@@ -82,7 +82,12 @@ void bind_pjsua(py::module_& module) {
   module.def("answer_unhandled_requests", &answer_unhandled_requests, WithoutGil());
   module.def("register_thread", &register_thread);
   module.def("capture_log", [](int level) { Log::instance().capture(level); }, py::arg("level"));
-  module.def("drain_log", [] { return Log::instance().drain(); });
+  module.def("drain_log", [] {
+    // As bytes: lines quote what peers sent, which need not be UTF-8.
+    std::vector<std::pair<int, py::bytes>> lines;
+    for (const auto& [level, text] : Log::instance().drain()) lines.emplace_back(level, py::bytes(text));
+    return lines;
+  });
 }
 
 }  // namespace

@@ -221,6 +221,11 @@ class SipPeer(asyncio.DatagramProtocol):
         assert self.dialog.remote_media is not None
         self.media.send_tone(self.dialog.remote_media, frequency, dbfs)
 
+    def refer(self, target: str) -> None:
+        """Ask the other side to call somebody (RFC 3515)."""
+        assert self.dialog is not None
+        self._request("REFER", next(self.dialog.cseq), self.dialog, headers={"Refer-To": f"<{target}>"})
+
     async def bye(self) -> None:
         """Hang up and wait for the 200."""
         assert self.dialog is not None
