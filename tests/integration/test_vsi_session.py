@@ -66,7 +66,10 @@ async def test_a_client_that_does_not_read_is_let_go_alone(tmp_path: Path, monke
         received = [await frame(reader) for _ in range(count)]
         assert [str(each["room_id"]).partition("-")[0] for each in received] == [str(n) for n in range(count)]
         await eventually(lambda: "" if core.bus.subscribers == 1 else "the stalled client is still subscribed")
-        stalled.transport.abort()
+        stalled.transport.resume_reading()
+        with pytest.raises(ConnectionClosed):  # cut off, not left waiting for it to read
+            while True:
+                await asyncio.wait_for(stalled.recv(), 5)
 
 
 async def test_events_beyond_the_buffer_are_counted(tmp_path: Path) -> None:
