@@ -21,7 +21,7 @@ from b2bua.sip.engine import SipEngine
 from media._bridge import RingPort, StreamPort
 from media.mixer import Mixer, PortName
 from media.recorder import Recorder, Tap
-from media.wav import Samples
+from media.wav import STAGING, Samples
 
 RATE = 48000
 """The mixer runs at the highest rate, so that no codec loses anything."""
@@ -42,6 +42,19 @@ def read_wav(path: Path) -> tuple[int, Samples]:
             f"{path} must be 16-bit PCM at 8000, 16000, 24000, 32000 or 48000 Hz; it is {8 * width}-bit at {rate} Hz"
         )
     return rate, samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+
+
+def recording_to(path: Path) -> Tap:
+    """A recording that will appear at `path`. Raises Invalid, before anybody is called."""
+    staged = path.parent / STAGING / path.name
+    if path.exists():
+        raise Invalid(f"{path} exists already")
+    if staged.exists():
+        raise Invalid(f"another call records to {path}, or was killed while it did; if so, remove {staged}")
+    try:
+        return Tap(path, RATE)
+    except OSError as error:
+        raise Invalid(f"{path} cannot be written: {error.strerror}") from error
 
 
 class TestCall:
@@ -72,6 +85,8 @@ class TestCall:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self.recorder.close)
             stack.callback(self.mixer.close)
+            if self.options.record is not None:
+                self.tap = recording_to(self.options.record)
             await self.engine.start()
             stack.push_async_callback(self.engine.stop)
             stack.push_async_callback(self._stop_media)
@@ -114,8 +129,7 @@ class TestCall:
         self.mixer.apply("call", {(PLAYER, STREAM): 1.0, (STREAM, TAP): 1.0})
 
     def _start_media(self, number: notices.CallNumber, audio: tuple[int, Samples] | None) -> None:
-        if self.options.record is not None:
-            self.tap = Tap(self.options.record, RATE)
+        if self.tap is not None:
             self.mixer.join(TAP, self.tap.port, speaks=False)
             self.recorder.start(self.tap)
         self.playing = asyncio.create_task(self._play(number, audio))
@@ -147,9 +161,15 @@ class TestCall:
         if self.playing is not None:
             self.playing.cancel()
             await asyncio.gather(self.playing, return_exceptions=True)
-        if self.tap is not None:
-            self.mixer.leave(TAP)
+        if self.tap is None:
+            return
+        self.mixer.leave(TAP)
+        if self.tap.writer.frames == 0 and self.tap.port.readable == 0:  # never answered
+            self.tap.writer.discard()
+        else:
             print(f"recorded {await self.recorder.finish(self.tap)}")
+        with contextlib.suppress(OSError):  # other calls may be recording in the same folder
+            (self.options.record.parent / STAGING).rmdir()
 
     def _report(self, ended: notices.Ended) -> int:
         answered = ended.ending.confirmed
@@ -166,8 +186,6 @@ class TestCall:
 async def run_call(options: argparse.Namespace) -> int:
     """Place the call that the command line asks for. Raises LegroomError."""
     audio = read_wav(options.play) if options.play is not None else None
-    if options.record is not None and options.record.exists():
-        raise Invalid(f"{options.record} exists already")
     try:
         return await TestCall(options).run(audio)
     except OSError as error:

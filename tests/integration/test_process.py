@@ -162,6 +162,8 @@ async def test_the_test_caller_plays_and_records(tmp_path: Path, phone: MakePhon
         (["call", "sip:a@127.0.0.1", "--play", "/nowhere.wav"], "cannot be played"),
         (["call", "sip:a@127.0.0.1", "--header", "nocolon"], "NAME:VALUE"),
         (["call", "sip:a@127.0.0.1", "--codec", "mp3"], "unknown codec"),
+        (["call", "sip:a@127.0.0.1", "--record", "/proc/heard.wav"], "cannot be written"),
+        (["call", "sip:a@127.0.0.1", "--record", "/etc/hostname"], "exists already"),
     ],
 )
 async def test_the_test_caller_refuses_bad_arguments(arguments: list[str], said: str) -> None:
@@ -172,15 +174,16 @@ async def test_the_test_caller_refuses_bad_arguments(arguments: list[str], said:
     assert "Traceback" not in err
 
 
-async def test_the_test_caller_reports_a_refusal(phone: MakePhone) -> None:
-    """Exit code 1 and the reason."""
+async def test_the_test_caller_reports_a_refusal(tmp_path: Path, phone: MakePhone) -> None:
+    """Exit code 1 and the reason, and no recording left behind."""
     callee = await phone()
-    calling = asyncio.create_task(legroom("call", callee.uri))
+    calling = asyncio.create_task(legroom("call", callee.uri, "--record", str(tmp_path / "heard.wav")))
     await callee.next_invite()
     callee.answer(486, "Busy Here")
     code, out, _ = await calling
     assert code == 1
     assert "busy (486)" in out
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_doctor_finds_what_is_wrong(tmp_path: Path) -> None:

@@ -41,14 +41,14 @@ class Party:
         return {role for role, value in levels.items() if value >= HEARD_DBFS}
 
 
-async def gather(server: Server, vsi: Vsi, phone: MakePhone) -> dict[str, Party]:
-    """Three parties in the room "desk", each with its role and tone."""
+async def gather(server: Server, vsi: Vsi, phone: MakePhone, room: str = "") -> dict[str, Party]:
+    """Three parties with a role and a tone each, in `room`, or each in a room named for its role."""
     parties = {}
     for role, tone in TONES.items():
         peer = await phone()
         calling = asyncio.create_task(peer.call(server.sip_port, role))
         leg = (await vsi.event("leg.ringing", to=role))["leg_id"]
-        await vsi.command("add_leg_to_room", room_id="desk", leg_id=leg, role=role)
+        await vsi.command("add_leg_to_room", room_id=room or role, leg_id=leg, role=role)
         assert (await calling).status == 200
         await vsi.event("leg.joined_room", leg_id=leg)
         peer.send_tone(tone)
@@ -63,7 +63,7 @@ async def heard_by_all(parties: dict[str, Party]) -> dict[str, set[str]]:
 
 async def test_each_hears_what_the_matrix_allows(server: Server, vsi: Vsi, phone: MakePhone) -> None:
     """Every pair by level, 40 dB apart: full mesh, monitor, whisper, an empty row, mute and deaf."""
-    parties = await gather(server, vsi, phone)
+    parties = await gather(server, vsi, phone, "desk")
     everybody = {role: set(TONES) - {role} for role in TONES}
     assert await heard_by_all(parties) == everybody
     matrices: list[dict[str, list[str]]] = [MONITOR, WHISPER, {"customer": []}]
@@ -85,7 +85,7 @@ async def test_each_hears_what_the_matrix_allows(server: Server, vsi: Vsi, phone
 
 async def test_the_customer_never_hears_the_supervisor(server: Server, vsi: Vsi, phone: MakePhone) -> None:
     """While roles and matrix change 200 times, no frame that the customer hears holds the supervisor's tone."""
-    parties = await gather(server, vsi, phone)
+    parties = await gather(server, vsi, phone, "desk")
     await vsi.command("room_routing_set", room_id="desk", matrix=WHISPER)
     assert (await heard_by_all(parties))["customer"] == {"agent"}
     customer = parties["customer"].phone.media
