@@ -164,10 +164,9 @@ class TestCall:
         if self.tap is None:
             return
         self.mixer.leave(TAP)
-        if self.tap.writer.frames == 0 and self.tap.port.readable == 0:  # never answered
-            self.tap.writer.discard()
-        else:
-            print(f"recorded {await self.recorder.finish(self.tap)}")
+        path = await self.recorder.finish(self.tap)
+        if path is not None:
+            print(f"recorded {path}")
         with contextlib.suppress(OSError):  # other calls may be recording in the same folder
             (self.options.record.parent / STAGING).rmdir()
 

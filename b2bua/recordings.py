@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from media.mixer import PortName
 from media.recorder import Recorder, Tap
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a recording ended."""
+
+    file: str = ""
+    """Where it is; empty when there is none, because nothing was heard or it could not be published."""
+    problem: str = ""
 
 
 class Recordings:
@@ -60,33 +70,34 @@ class Recordings:
         return room
 
     async def stop(self, room_id: str) -> str:
-        """Complete the file and publish it; returns its path. Raises NotFound, Failed."""
+        """Complete the file and publish it; returns its path, empty if nothing was heard. Raises NotFound, Failed."""
         room = self._registry.get(room_id)
         if room.recording is None:
             raise NotFound("recording of room", room_id)
-        path = room.recording.path
-        file = await self.finish(room)
-        if not file:
-            raise Failed(f"the recording could not be published to {path}; see the log")
-        return file
+        finished = await self.finish(room)
+        if finished.problem:
+            raise Failed(f"the recording could not be published: {finished.problem}")
+        return finished.file
 
-    async def finish(self, room: Room) -> str:
+    async def finish(self, room: Room) -> Finished:
+        """End a room's recording, if there is one, and publish it; never raises. Waits for one that is ending."""
         recording, room.recording = room.recording, None
         if recording is None:
             if room.finishing is not None:  # somebody else is at it
                 await room.finishing.wait()
-            return ""
+            return Finished()
         room.finishing = published = asyncio.Event()
         room.mixer.leave(recording.port)
         self._registry.refresh(room)
         try:
-            file = str(await self._recorder.finish(recording.tap))
+            path = await self._recorder.finish(recording.tap)
+            finished = Finished(file="" if path is None else str(path))
         except Exception as error:  # noqa: BLE001  (rooms and legs must end whatever the disk does)
             log.error("recording %s could not be published and stays staged: %s", recording.path, error)
-            file = ""
-        self._bus.publish(events.RecordingFinished(room_id=room.id, app_id=room.app_id or None, file=file))
+            finished = Finished(problem=str(error))
+        self._bus.publish(events.RecordingFinished(room_id=room.id, app_id=room.app_id or None, file=finished.file))
         published.set()
-        return file
+        return finished
 
     async def finish_all(self) -> None:
         """At shutdown."""

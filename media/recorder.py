@@ -50,9 +50,14 @@ class Tap:
             self.error = error
             log.error("recording %s stopped: %s", self.writer.path, error)
 
-    def finish(self) -> Path:
-        """Write the rest and publish. Raises OSError."""
+    def finish(self) -> Path | None:
+        """Write the rest and publish; None when there is nothing to publish. Raises OSError."""
         self.drain()
+        if self.error is not None and self.writer.frames == 0:
+            raise self.error
+        if self.writer.frames == 0:
+            self.writer.discard()
+            return None
         return self.writer.publish()
 
 
@@ -62,7 +67,7 @@ class Recorder:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taps: set[Tap] = set()
-        self._finishing: list[tuple[Tap, concurrent.futures.Future[Path]]] = []
+        self._finishing: list[tuple[Tap, concurrent.futures.Future[Path | None]]] = []
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -73,11 +78,14 @@ class Recorder:
         with self._lock:
             self._taps.add(tap)
 
-    async def finish(self, tap: Tap) -> Path:
-        """Complete and publish the file; returns where it is. Raises OSError when it could not be published."""
+    async def finish(self, tap: Tap) -> Path | None:
+        """Complete and publish the file; returns where it is, or None when nothing was heard.
+
+        Raises OSError when it could not be published.
+        """
         if self._stopping:
             raise OSError("the recorder has stopped")
-        done: concurrent.futures.Future[Path] = concurrent.futures.Future()
+        done: concurrent.futures.Future[Path | None] = concurrent.futures.Future()
         with self._lock:
             self._taps.discard(tap)
             self._finishing.append((tap, done))
@@ -114,7 +122,7 @@ class Recorder:
         for tap, done in finishing:
             self._finish(tap, done)
 
-    def _finish(self, tap: Tap, done: concurrent.futures.Future[Path]) -> None:
+    def _finish(self, tap: Tap, done: concurrent.futures.Future[Path | None]) -> None:
         awaited = done.set_running_or_notify_cancel()
         try:
             path = tap.finish()  # completed even when nobody waits any more

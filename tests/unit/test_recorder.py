@@ -37,7 +37,8 @@ def bridge() -> Iterator[Bridge]:
     opened.close()
 
 
-def samples_of(path: Path) -> Samples:
+def samples_of(path: Path | None) -> Samples:
+    assert path is not None
     with wave.open(str(path)) as file:
         assert file.getframerate() == RATE
         return np.frombuffer(file.readframes(file.getnframes()), np.int16)
@@ -110,12 +111,21 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path, name: str) 
 async def test_a_file_that_cannot_be_published_is_an_os_error(tmp_path: Path, recorder: Recorder) -> None:
     """For whoever waits for it, and for nobody else: the recorder goes on."""
     bad, good = Tap(tmp_path / "bad" / "a.wav", RATE), Tap(tmp_path / "good" / "a.wav", RATE)
-    recorder.start(bad)
-    recorder.start(good)
+    for tap in (bad, good):
+        tap.writer.write_silence(FRAME)
+        recorder.start(tap)
     shutil.rmtree(tmp_path / "bad")
     with pytest.raises(FileNotFoundError):
         await recorder.finish(bad)
-    assert (await recorder.finish(good)).exists()
+    assert len(samples_of(await recorder.finish(good))) == FRAME
+
+
+async def test_what_has_heard_nothing_is_no_file(tmp_path: Path, recorder: Recorder) -> None:
+    """Neither published nor left staged."""
+    tap = Tap(tmp_path / "a.wav", RATE)
+    recorder.start(tap)
+    assert await recorder.finish(tap) is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 async def test_close_leaves_running_taps_staged_for_repair(tmp_path: Path, bridge: Bridge) -> None:
@@ -137,6 +147,8 @@ async def test_close_leaves_running_taps_staged_for_repair(tmp_path: Path, bridg
 async def test_whoever_gives_up_waiting_does_not_stop_the_other_recordings(tmp_path: Path, recorder: Recorder) -> None:
     """A finish() that is cancelled (its client has gone) costs nobody else a recording."""
     taps = [Tap(tmp_path / f"{number}.wav", RATE) for number in range(21)]
+    for tap in taps:
+        tap.writer.write_silence(FRAME)
     try:
         for tap in taps[:-1]:
             task = asyncio.create_task(recorder.finish(tap))
