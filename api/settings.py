@@ -128,8 +128,9 @@ class Settings(BaseSettings):
             raise StartError(
                 f"RTP_PORT_MAX {self.rtp_port_max} must be above RTP_PORT_MIN {self.rtp_port_min} by 2 or more"
             )
-        # Nothing is bound here: the contract spells "find it yourself" so.
-        bind_ip = own_address() if self.sip_bind_ip == "0.0.0.0" else self.sip_bind_ip  # noqa: S104
+        # The contract's way to ask for this machine's own address.
+        found = self.sip_bind_ip == "0.0.0.0"  # noqa: S104  (compared with, not bound to)
+        bind_ip = own_address() if found else self.sip_bind_ip
         listen_ip = self.sip_listen_ip or self.sip_bind_ip
         return CoreConfig(
             instance_id=self.instance_id,

@@ -243,7 +243,9 @@ class Legs:
         self.on_ready(leg)
 
     async def _over(self, leg: Leg, reason: str, statistics: StreamStatistics) -> None:
-        """The one end of every leg."""
+        """The one end of every leg, and only once: a dial that fails may be reported by SIP as well."""
+        if leg.state is LegState.HUNG_UP:
+            return
         leg.end_reason = reason = leg.end_reason or reason
         answered = leg.answered_at is not None
         total, talked = leg.durations()

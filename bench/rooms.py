@@ -143,9 +143,8 @@ async def legroom(rate: int, legs: int, seconds: float) -> Row:
         "DEFAULT_SAMPLE_RATE": str(rate),
         "RECORDING_DIR": tempfile.mkdtemp(),
         "VSI_EVENT_BUFFER_SIZE": "100000",
-        "LOG_LEVEL": "warn",
+        "LOG_LEVEL": "info",  # the ready line is
     }
-    environment["LOG_LEVEL"] = "info"  # the ready line
     command = [sys.executable, "-m", "api.cli", "serve"]
     async with serving(command, r"ready: http=(\S+) sip=127\.0\.0\.1:(\d+)/", environment) as (server, ready):
         load = await Load.open(int(ready.group(2)))

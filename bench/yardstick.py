@@ -17,7 +17,7 @@ waiting: list[Any] = []
 
 
 class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
-    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802  (pjsua2's name)
+    def onCallMediaState(self, prm: Any) -> None:
         audio = self.getAudioMedia(0)
         if not waiting:
             waiting.append(audio)
@@ -27,8 +27,8 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         other.startTransmit(audio)
 
 
-class Account(pj.Account):  # type: ignore[misc]
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
+    def onIncomingCall(self, prm: Any) -> None:
         call = Call(self, prm.callId)
         calls[prm.callId] = call
         answer = pj.CallOpParam(True)

@@ -103,7 +103,7 @@ class PjCall(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
     # callbacks
 
     @callback
-    def onCallState(self, prm: Any) -> None:  # noqa: N802  (pjsua2's name)
+    def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_EARLY:
             if not self.inbound and info.lastStatusCode == 183 and self._streams and not self._early:
@@ -122,28 +122,28 @@ class PjCall(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             self._finish(info.lastStatusCode, _from_peer(prm.e))
 
     @callback
-    def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
+    def onCallSdpCreated(self, prm: Any) -> None:
         self._local_sdp = keep_codecs(prm.sdp.wholeSdp, self.codecs)
         prm.sdp.wholeSdp = self._local_sdp
 
     @callback
-    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+    def onCallTransferRequest(self, prm: Any) -> None:
         # Left alone, pjsua would dial whatever the peer names: a way to steal calls.
         prm.statusCode = pj.PJSIP_SC_DECLINE
 
     @callback
-    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+    def onCallReplaceRequest(self, prm: Any) -> None:
         # Left alone, pjsua would answer the new call by itself and end this one.
         prm.statusCode = pj.PJSIP_SC_DECLINE
 
     @callback
-    def onStreamCreated(self, prm: Any) -> None:  # noqa: N802
+    def onStreamCreated(self, prm: Any) -> None:
         port = _bridge.take_stream_port(int(prm.this))
         self._streams[prm.streamIdx] = port
         self._post(notices.StreamUp(self.number, prm.streamIdx, port))
 
     @callback
-    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802
+    def onStreamDestroyed(self, prm: Any) -> None:
         self._close_stream(prm.streamIdx)
 
     def _close_stream(self, index: int) -> None:

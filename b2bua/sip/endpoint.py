@@ -29,7 +29,7 @@ class PjAccount(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
         self._on_incoming = on_incoming
 
     @callback
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802  (pjsua2's name)
+    def onIncomingCall(self, prm: Any) -> None:
         self._on_incoming(self, prm.callId, prm.rdata.wholeMsg)
 
 

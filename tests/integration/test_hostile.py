@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import MakePhone
 from tests.integration.test_malformed import invite
-from tests.kit.server import CommandError, Server, Vsi
+from tests.kit.server import CommandError, Server, Vsi, rtp_range, running
 from tests.kit.sip_peer import SipPeer
 
 
@@ -125,6 +126,25 @@ async def test_a_room_can_be_deleted_and_made_again_at_once(server: Server, vsi:
     order = [each for each in vsi.types() if each.startswith(("room", "rec"))]
     assert order[:4] == ["room.created", "recording.started", "recording.finished", "room.deleted"]
     assert (await vsi.command("get_room", id="r"))["participants"] == []
+
+
+async def test_calls_beyond_the_rtp_ports_end_once(tmp_path: Path, phone: MakePhone) -> None:
+    """invite_failed, told once a leg; those that have ports go on."""
+    first = rtp_range()[0]
+    limits = {"RTP_PORT_MIN": str(first), "RTP_PORT_MAX": str(first + 4)}
+    async with running(tmp_path, **limits) as server, server.vsi() as vsi:
+        callee = await phone()
+        legs = [(await vsi.command("create_leg", type="sip", to=callee.uri))["id"] for _ in range(8)]
+        failed = await vsi.event("leg.disconnected")
+        assert failed["cdr"]["reason"] == "invite_failed"
+        left = {leg["id"] for leg in await vsi.command("list_legs")}
+        for leg in legs:
+            if leg in left:
+                await vsi.command("delete_leg", id=leg)
+        for leg in legs:
+            await vsi.event("leg.disconnected", leg_id=leg)
+        await vsi.command("list_legs")  # whatever was still to be told has been told by now
+        assert [vsi.types(leg_id=leg).count("leg.disconnected") for leg in legs] == [1] * len(legs)
 
 
 async def test_names_in_sdp_are_refused(server: Server, phone: MakePhone) -> None:
