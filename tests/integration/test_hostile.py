@@ -131,8 +131,8 @@ async def test_a_room_can_be_deleted_and_made_again_at_once(server: Server, vsi:
 async def test_calls_beyond_the_rtp_ports_end_once(tmp_path: Path, phone: MakePhone) -> None:
     """invite_failed, told once a leg; those that have ports go on."""
     first = rtp_range()[0]
-    limits = {"RTP_PORT_MIN": str(first), "RTP_PORT_MAX": str(first + 4)}
-    async with running(tmp_path, **limits) as server, server.vsi() as vsi:
+    limited = running(tmp_path, RTP_PORT_MIN=str(first), RTP_PORT_MAX=str(first + 4))
+    async with limited as server, server.vsi() as vsi:
         callee = await phone()
         legs = [(await vsi.command("create_leg", type="sip", to=callee.uri))["id"] for _ in range(8)]
         failed = await vsi.event("leg.disconnected")
